@@ -1,7 +1,7 @@
 """The trial's id: which two models, in which form, the evidence is about.
 
-Law: the id is a function of who is compared and of what each is sent, and of nothing else. Changing `sample`, pausing, or a
-restart of the proxy leave it as it is; another version, url or rewriting on either side gives a new one.
+Law: the id is a function of who is compared and of what each is sent, and of nothing else. Changing `sample`, pausing,
+or a restart of the proxy leave it as it is; another version, url or rewriting on either side gives a new one.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ class _Struct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     pass
 
 
-class UpstreamTls(_Struct):
+class UpstreamTls(_Struct, frozen=True, kw_only=True):
     ca: str | None = None
     certificate: str | None = None
     key: str | None = None
@@ -24,19 +24,19 @@ class UpstreamTls(_Struct):
     verify: bool = True
 
 
-class DownstreamTls(_Struct):
+class DownstreamTls(_Struct, frozen=True, kw_only=True):
     certificate: str
     key: str
     client_ca: str | None = None  # when set, clients must present a certificate that this CA signed
 
 
-class Timeouts(_Struct):
+class Timeouts(_Struct, frozen=True, kw_only=True):
     connect: float = 1.0
     first_byte: float = 60.0
     idle: float = 60.0
 
 
-class Production(_Struct):
+class Production(_Struct, frozen=True, kw_only=True):
     name: str = "production"
     urls: tuple[str, ...]  # "http://host:port" or "https://host:port", never a path
     version: str = ""
@@ -48,13 +48,13 @@ class Production(_Struct):
     max_age: float = 300.0
 
 
-class Breaker(_Struct):
+class Breaker(_Struct, frozen=True, kw_only=True):
     failures: int = 20
     window: float = 10.0
     probe: float = 5.0
 
 
-class Candidate(_Struct):
+class Candidate(_Struct, frozen=True, kw_only=True):
     """A candidate, or the twin (whose name is "twin" and whose `trial` is its production's)."""
 
     name: str
@@ -85,12 +85,12 @@ class Candidate(_Struct):
     tls: UpstreamTls = UpstreamTls()
 
 
-class Mirror(_Struct):
+class Mirror(_Struct, frozen=True, kw_only=True):
     methods: tuple[str, ...] = ("POST",)
     max_buffered: int = 64 << 20  # per worker
 
 
-class Limits(_Struct):
+class Limits(_Struct, frozen=True, kw_only=True):
     head: int = 16 << 10
     headers: int = 100
     body: int = 100 << 20  # 0 = unlimited
@@ -105,7 +105,7 @@ class Limits(_Struct):
     drain: float = 20.0
 
 
-class Match(_Struct):
+class Match(_Struct, frozen=True, kw_only=True):
     path: str | None = None  # glob: * within a segment, ** across; `{name}`-free
     methods: tuple[str, ...] = ()
     headers: tuple[tuple[str, str], ...] = ()  # (name, glob of the value)
@@ -113,16 +113,16 @@ class Match(_Struct):
     json: tuple[tuple[str, Any], ...] = ()  # ("$.path", value)
 
 
-class Prediction(_Struct):
+class Prediction(_Struct, frozen=True, kw_only=True):
     at: str | None = None  # JSONPath
-    kind: str = "opaque"  # the file's `is`: label | probabilities | score | number | ranking | text | embedding | boxes | opaque
+    kind: str = "opaque"  # what the file calls `is`
     key: str | None = None
     threshold: float | None = None
     tolerance: float | None = None
     top: int | None = None
 
 
-class Compare(_Struct):
+class Compare(_Struct, frozen=True, kw_only=True):
     up_to: int = 256 << 10
     ignore: tuple[str, ...] = ()  # JSONPaths; "header:NAME" for a header
     absolute: float = 0.0
@@ -131,7 +131,7 @@ class Compare(_Struct):
     headers: tuple[str, ...] = ("content-type",)  # answer headers that are compared
 
 
-class Route(_Struct):
+class Route(_Struct, frozen=True, kw_only=True):
     name: str = "default"
     match: Match = Match()
     candidates: tuple[str, ...] | None = None  # None: all
@@ -142,12 +142,12 @@ class Route(_Struct):
     compare: Compare = Compare()  # global and route's own, already merged
 
 
-class AtLeast(_Struct):
+class AtLeast(_Struct, frozen=True, kw_only=True):
     pairs: int = 500
     time: float = 0.0
 
 
-class Statistics(_Struct):
+class Statistics(_Struct, frozen=True, kw_only=True):
     confidence: float = 0.95
     bucket: float = 30.0
     coverage: float = 0.95
@@ -155,26 +155,26 @@ class Statistics(_Struct):
     at_least: AtLeast = AtLeast()
 
 
-class Redact(_Struct):
+class Redact(_Struct, frozen=True, kw_only=True):
     json: tuple[str, ...] = ()  # JSONPaths
     query: tuple[str, ...] = ("api_key", "key", "token", "access_token", "sig")
     how: str = "hash"  # hash | remove
     key: str = ""  # empty: the recorder makes one and keeps it in `state`
 
 
-class Rotate(_Struct):
+class Rotate(_Struct, frozen=True, kw_only=True):
     size: int = 256 << 20
     age: float = 3600.0
 
 
-class Keep(_Struct):
+class Keep(_Struct, frozen=True, kw_only=True):
     bodies: float = 7 * 86400.0
     pairs: float = 400 * 86400.0
     size: int = 20 << 30
     free: int = 1 << 30
 
 
-class Pairs(_Struct):
+class Pairs(_Struct, frozen=True, kw_only=True):
     dir: str
     store_up_to: int = 1 << 20
     bodies: str = "all"  # all | different | none
@@ -193,18 +193,18 @@ class Pairs(_Struct):
     recorders: int = 1
 
 
-class Admin(_Struct):
+class Admin(_Struct, frozen=True, kw_only=True):
     listen: str | None = "127.0.0.1:9900"  # None: off
     token: str = ""
 
 
-class Notify(_Struct):
+class Notify(_Struct, frozen=True, kw_only=True):
     url: str
     on: tuple[str, ...] = ()
     format: str = "json"
 
 
-class Snapshot(_Struct):
+class Snapshot(_Struct, frozen=True, kw_only=True):
     generation: int = 1  # grows by one with every configuration that took effect
     listen: str = "127.0.0.1:8080"
     workers: int = 1  # `auto` is already resolved

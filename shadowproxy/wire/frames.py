@@ -28,14 +28,13 @@ MAX_FRAME: Final = 256 << 20  # a longer one is a fault of the sender; the conne
 _HEAD: Final = struct.Struct("<IBQ")
 _HELLO: Final = struct.Struct("<HQ")
 _ACK: Final = struct.Struct("<B")
-# generation, route, flags, answered_by role, exchanges, arrival in µs since 1970, then lengths: id, head, body, body total
+# generation, route, flags, answered_by role, exchanges, arrival in µs since 1970,
+# then lengths: id, head, body, body total
 _PAIR: Final = struct.Struct("<IHBBBqHIIQ")
 # role, outcome, dropped, flags, status, start, connect, sent, first_byte, total, stalled (ns, -1 = unknown),
 # then lengths: head, body, body total, error, arrivals
 _EXCHANGE: Final = struct.Struct("<BBBBHqqqqqqIIQHI")
-_ARRIVAL: Final = struct.Struct(
-    "<QI"
-)  # ns since the exchange's start, bytes of the body that had come by then
+_ARRIVAL: Final = struct.Struct("<QI")  # ns since the exchange's start, bytes of the body that had come by then
 
 HEAD_BYTES: Final = _HEAD.size
 NO_ROUTE: Final = 0xFFFF
@@ -65,9 +64,7 @@ class Exchange(NamedTuple):
     total: int
     stalled: int
     head: bytes  # the answer's head as received, status line to empty line; interim 1xx answers are not in it
-    body: (
-        bytes | bytearray
-    )  # framing removed, content coding as received; at most pairs.store_up_to or compare.up_to
+    body: bytes | bytearray  # framing removed, content coding as received; at most pairs.store_up_to or compare.up_to
     body_bytes: int  # how long the body was
     error: bytes  # UTF-8, empty when there was none
     arrivals: bytes = b""  # streams: packed (ns, bytes so far), read with `arrivals()`
@@ -217,8 +214,8 @@ def unpack_ack(payload: memoryview) -> int:
 def unpack_pair(payload: memoryview) -> Pair:
     """The inverse of `pack_pair`; raises FrameError when lengths do not add up."""
     try:
-        generation, route, flags, answered_by, count, arrival_us, n_id, n_head, n_body, body_bytes = (
-            _PAIR.unpack_from(payload)
+        generation, route, flags, answered_by, count, arrival_us, n_id, n_head, n_body, body_bytes = _PAIR.unpack_from(
+            payload
         )
         at = _PAIR.size
 
@@ -235,16 +232,12 @@ def unpack_pair(payload: memoryview) -> Pair:
             fields = _EXCHANGE.unpack_from(payload, at)
             at += _EXCHANGE.size
             *fixed, n_head, n_body, total, n_error, n_arrivals = fields
-            exchanges.append(
-                Exchange(*fixed, take(n_head), take(n_body), total, take(n_error), take(n_arrivals))
-            )
+            exchanges.append(Exchange(*fixed, take(n_head), take(n_body), total, take(n_error), take(n_arrivals)))
     except struct.error as e:
         raise FrameError(f"PAIR of {len(payload)} bytes: {e}") from e
     if at != len(payload):
         raise FrameError(f"PAIR has {len(payload) - at} bytes too many")
-    return Pair(
-        generation, route, flags, answered_by, arrival_us, id_, head, body, body_bytes, tuple(exchanges)
-    )
+    return Pair(generation, route, flags, answered_by, arrival_us, id_, head, body, body_bytes, tuple(exchanges))
 
 
 class Decoder:

@@ -33,7 +33,8 @@ class Stats(msgspec.Struct, kw_only=True):
     """What one process counted since its boot.
 
     Keys of `counters`, `gauges` and `histograms` are `name` or `name{label="value",…}` as in Prometheus' text format,
-    without the prefix `shadowproxy_`. A histogram is (bucket upper bounds in s, counts per bucket with +Inf last, sum in s).
+    without the prefix `shadowproxy_`. A histogram is (bucket upper bounds in s, counts
+    per bucket with +Inf last, sum in s).
     `ledger` holds rows as in the contract's ledger line, without `v kind ts worker boot`.
     """
 
@@ -43,65 +44,65 @@ class Stats(msgspec.Struct, kw_only=True):
     ledger: list[dict[str, Any]] = []
 
 
-class Configure(_Message):
+class Configure(_Message, frozen=True, tag=True):
     snapshot: bytes
 
 
-class Prepare(_Message):
+class Prepare(_Message, frozen=True, tag=True):
     generation: int
     snapshot: bytes
 
 
-class Commit(_Message):
+class Commit(_Message, frozen=True, tag=True):
     generation: int
 
 
-class Abort(_Message):
+class Abort(_Message, frozen=True, tag=True):
     generation: int
 
 
-class Drain(_Message):
+class Drain(_Message, frozen=True, tag=True):
     delay_s: float  # go on accepting for so long
     grace_s: float  # then finish what is in flight for at most so long
 
 
-class Stop(_Message):
+class Stop(_Message, frozen=True, tag=True):
     pass
 
 
-class Answer(_Message):
+class Answer(_Message, frozen=True, tag=True):
     id: int
     ok: bool
     body: Any = None
 
 
-class Ready(_Message):
+class Ready(_Message, frozen=True, tag=True):
     pid: int
     role: str  # worker | recorder | admin
     slot: int
     boot: int  # ms since 1970 at the process's start: with (role, slot) it names one life of one process
 
 
-class Prepared(_Message):
+class Prepared(_Message, frozen=True, tag=True):
     generation: int
     error: str = ""
 
 
-class Heartbeat(_Message):
+class Heartbeat(_Message, frozen=True, tag=True):
     stats: Stats
     healthy: bool = True  # worker: production has a usable URL; recorder: it can write
     note: str = ""
 
 
-class Drained(_Message):
+class Drained(_Message, frozen=True, tag=True):
     pass
 
 
-class Failed(_Message):
+class Failed(_Message, frozen=True, tag=True):
     reason: str
 
 
-class Ask(_Message):
+class Ask(_Message, frozen=True, tag=True):
     """`verb` is "status" (everything the supervisor knows) or "reload"; later rooms add theirs."""
 
     id: int
