@@ -232,7 +232,8 @@ def unpack_pair(payload: memoryview) -> Pair:
             fields = _EXCHANGE.unpack_from(payload, at)
             at += _EXCHANGE.size
             *fixed, n_head, n_body, total, n_error, n_arrivals = fields
-            exchanges.append(Exchange(*fixed, take(n_head), take(n_body), total, take(n_error), take(n_arrivals)))
+            tail = (take(n_head), take(n_body), total, take(n_error), take(n_arrivals))
+            exchanges.append(Exchange._make((*fixed, *tail)))
     except struct.error as e:
         raise FrameError(f"PAIR of {len(payload)} bytes: {e}") from e
     if at != len(payload):
