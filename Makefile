@@ -1,0 +1,74 @@
+# Tasks. A fresh machine needs make and Python 3.11 or newer; everything else is installed into $(VENV).
+#
+#   make demo          real models, the proxy, a report                 ARGS="--duration 60" is passed on
+#   make test          every test but the slow campaigns                ARGS="tests/core -x" is passed on
+#   make lint          ruff and mypy
+#   make bench         CPU per request beside nginx, full length        (needs nginx)
+#   make bench-quick   the same in under three minutes                  (needs nginx)
+#   make campaign      the slow test campaigns
+#   make clean         removes $(VENV), caches and builds, never logs or state
+#
+# PYTHON=python3.13 names the interpreter that $(VENV) is made with, VENV=.venv-313 another place for it.
+
+PYTHON ?= python3
+VENV ?= .venv
+ARGS ?=
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# The build backend is pinned by the same file: without --build-constraint each build would take the newest.
+INSTALL := $(PIP) install --constraint constraints.txt --build-constraint constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench bench-quick campaign clean
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+demo: $(VENV)/.demo-ready
+	@$(BIN)/python -m shadowproxy demo $(ARGS)
+
+test: $(VENV)/.dev-ready
+	@$(BIN)/python -m pytest -m 'not campaign' $(ARGS)
+
+campaign: $(VENV)/.dev-ready
+	@$(BIN)/python -m pytest -m campaign $(ARGS)
+
+lint: $(VENV)/.dev-ready
+	@$(BIN)/python -m ruff check .
+	@$(BIN)/python -m ruff format --check .
+	@$(BIN)/python -m mypy
+
+bench: $(VENV)/.demo-ready
+	@$(BIN)/python -m bench.peers $(ARGS)
+
+bench-quick: $(VENV)/.demo-ready
+	@$(BIN)/python -m bench.peers --quick $(ARGS)
+
+# A stamp is newer than what it was made from exactly while the environment is as the files ask.
+$(VENV)/.demo-ready: $(VENV)/.pip-ready pyproject.toml
+	@echo "installing shadowproxy and its demo into $(VENV)" >&2
+	@$(INSTALL) --editable '.[demo]'
+	@touch $@
+
+$(VENV)/.dev-ready: $(VENV)/.demo-ready
+	@echo "installing the tools for tests and lint into $(VENV)" >&2
+	@$(INSTALL) --editable '.[demo]' --group test --group lint
+	@touch $@
+
+# pip first: dependency groups and build constraints are newer than the pip that many systems bring.
+$(VENV)/.pip-ready: constraints.txt
+	@command -v $(PYTHON) >/dev/null || \
+	  { echo "no '$(PYTHON)' here: install Python 3.11 or newer, or name it: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "'$(PYTHON)' is $$($(PYTHON) -V 2>&1): Python 3.11 or newer is needed; name one: make PYTHON=python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo "'$(PYTHON)' comes without venv: install it (Debian, Ubuntu: apt-get install python3-venv)" >&2; exit 1; }
+	@$(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
+	@$(PIP) install --constraint constraints.txt --upgrade pip
+	@touch $@
+
+clean:
+	@test ! -e $(VENV)/pyvenv.cfg || rm -rf $(VENV)
+	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -type d -not -path './.venv*' -prune -exec rm -rf {} +
