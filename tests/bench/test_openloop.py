@@ -1,0 +1,142 @@
+"""The open loop keeps its rate whatever the server does, and charges waiting to the server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from shadowproxy.bench.openloop import new_loop, offer
+from shadowproxy.bench.plan import Outcome, Plan, request_bytes
+
+REQUEST = request_bytes("POST", "/predict", "model", b'{"x": 1}', {"Content-Type": "application/json"})
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+
+Answer = Callable[[asyncio.StreamWriter, int], Awaitable[None]]
+
+
+@asynccontextmanager
+async def _server(answer: Answer) -> AsyncIterator[int]:
+    """Calls `answer(writer, k)` for the k-th request, counted over all connections."""
+    seen = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal seen
+        try:
+            while await reader.readexactly(len(REQUEST)) == REQUEST:
+                seen += 1
+                await answer(writer, seen)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+
+
+def _plan(port: int, **changes: float) -> Plan:
+    settings: dict[str, float] = {"rate_per_s": 400, "duration_s": 0.4, "connections": 4, "grace_s": 2, **changes}
+    connections = int(settings.pop("connections"))
+    return Plan(host="127.0.0.1", port=port, request=REQUEST, connections=connections, **settings)
+
+
+async def _always(writer: asyncio.StreamWriter, k: int) -> None:
+    writer.write(OK)
+
+
+async def test_each_request_that_is_due_is_sent_and_answered() -> None:
+    marks: list[str] = []
+    async with _server(_always) as port:
+        outcome = await offer(_plan(port), marks.append)
+    assert (outcome.offered, outcome.statuses, outcome.errors) == (160, {200: 160}, {})
+    assert len(outcome.latencies_ns) == 160
+    assert min(outcome.latencies_ns) > 0
+    assert marks == ["begin", "end"]
+
+
+async def test_the_warm_up_is_sent_but_not_reported() -> None:
+    seen = []
+
+    async def note(writer: asyncio.StreamWriter, k: int) -> None:
+        seen.append(k)
+        writer.write(OK)
+
+    async with _server(note) as port:
+        outcome = await offer(_plan(port, warmup_s=0.2))
+    assert len(seen) == 240
+    assert (outcome.offered, outcome.ok) == (160, 160)
+
+
+async def test_a_stall_is_charged_to_all_that_waited() -> None:
+    async def stall_at_the_tenth(writer: asyncio.StreamWriter, k: int) -> None:
+        if k == 10:
+            await asyncio.sleep(0.2)
+        writer.write(OK)
+
+    async with _server(stall_at_the_tenth) as port:
+        outcome = await offer(_plan(port, connections=1))
+    # One connection, 400/s: 80 requests fall due while it stalls for 200 ms; their waits average 100 ms.
+    late = [latency for latency in outcome.latencies_ns if latency > 50e6]
+    assert outcome.ok == 160
+    assert len(late) >= 55
+    assert outcome.backlog_peak >= 70
+
+
+async def test_an_error_status_is_counted_as_itself() -> None:
+    async def every_fourth_fails(writer: asyncio.StreamWriter, k: int) -> None:
+        writer.write(OK if k % 4 else b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
+
+    async with _server(every_fourth_fails) as port:
+        outcome = await offer(_plan(port))
+    assert outcome.statuses == {200: 120, 503: 40}
+
+
+async def test_a_closed_connection_costs_its_request_and_is_replaced() -> None:
+    async def hang_up_at_the_tenth(writer: asyncio.StreamWriter, k: int) -> None:
+        if k == 10:
+            writer.close()
+        else:
+            writer.write(OK)
+
+    async with _server(hang_up_at_the_tenth) as port:
+        outcome = await offer(_plan(port, connections=1))
+    assert outcome.errors == {"closed": 1}
+    assert outcome.ok == 159
+
+
+async def test_connection_close_is_an_answer_and_not_a_loss() -> None:
+    async def one_each(writer: asyncio.StreamWriter, k: int) -> None:
+        writer.write(OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+
+    async with _server(one_each) as port:
+        outcome = await offer(_plan(port, rate_per_s=100))
+    assert (outcome.ok, outcome.errors) == (40, {})
+
+
+async def test_what_is_never_answered_is_said_to_be_unanswered() -> None:
+    async def never(writer: asyncio.StreamWriter, k: int) -> None:
+        return None
+
+    async with _server(never) as port:
+        outcome = await offer(_plan(port, rate_per_s=50, grace_s=0.1))
+    # Four connections hold one each, the rest wait for a connection.
+    assert (outcome.offered, outcome.ok, outcome.errors) == (20, 0, {"unanswered": 20})
+
+
+async def test_nobody_there_is_an_error_at_once() -> None:
+    async with _server(_always) as port:
+        pass
+    with pytest.raises(OSError, match="onnect"):
+        await offer(_plan(port))
+
+
+def test_its_own_loop_keeps_a_rate_finer_than_a_millisecond() -> None:
+    async def measured() -> Outcome:
+        async with _server(_always) as port:
+            return await offer(_plan(port, rate_per_s=2500))
+
+    with asyncio.Runner(loop_factory=lambda: new_loop(4)) as runner:
+        outcome = runner.run(measured())
+    assert (outcome.offered, outcome.ok) == (1000, 1000)
