@@ -1,0 +1,164 @@
+"""What no single key can know: names that repeat, routes that point nowhere, an open admin port.
+
+Each check names the sections that it reads; it runs when those are free of faults, whatever is wrong elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from shadowproxy.settings.model import Settings
+from shadowproxy.settings.model.upstream import Shadow, UpstreamTls
+from shadowproxy.settings.problem import KeyPath, suggestion
+from shadowproxy.settings.syntax import is_loopback
+
+RESERVED_NAMES: Final = ("twin", "production")
+Found = Iterator[tuple[KeyPath, str]]
+
+
+def check(settings: Settings, faulty: frozenset[str]) -> Iterator[tuple[KeyPath, str]]:
+    """Key path and sentence of each fault; `faulty` are the top-level keys whose values are stand-ins."""
+    for reads, rule in _CHECKS:
+        if not faulty.intersection(reads):
+            yield from rule(settings)
+
+
+def _production_has_one_address(settings: Settings) -> Found:
+    production = settings.production
+    if production.url is None and production.urls is None:
+        yield ("production", "url"), "expected a value, this key is required (the model whose answers clients get)"
+    if production.url is not None and production.urls is not None:
+        yield ("production", "urls"), "expected either url or urls, there were both"
+    yield from _repeated(("production", "urls"), production.urls or (), "URL")
+
+
+def _names_are_distinct(settings: Settings) -> Found:
+    names = [candidate.name for candidate in settings.candidates]
+    for index, name in enumerate(names):
+        path: KeyPath = ("candidates", index, "name")
+        if name in RESERVED_NAMES:
+            yield path, f"expected a name other than {' and '.join(RESERVED_NAMES)}, which are reserved"
+        elif name == settings.production.name:
+            yield path, f"expected a name of its own, {name!r} is production's"
+        elif name in names[:index]:
+            yield path, f"expected a name of its own, {name!r} is also candidates[{names.index(name)}]'s"
+    if settings.production.name == "twin":
+        yield ("production", "name"), "expected a name other than twin, which is reserved"
+
+
+def _routes_are_distinct(settings: Settings) -> Found:
+    names = [route.name or f"route-{number}" for number, route in enumerate(settings.routes or (), start=1)]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            yield (
+                ("routes", index, "name"),
+                f"expected a name of its own, {name!r} is also routes[{names.index(name)}]'s",
+            )
+
+
+def _routes_know_their_candidates(settings: Settings) -> Found:
+    known = [candidate.name for candidate in settings.candidates]
+    for index, route in enumerate(settings.routes or ()):
+        for place, name in enumerate(route.candidates or ()):
+            if name not in known:
+                expected = f"expected the name of a candidate ({', '.join(known) or 'there is none'})"
+                yield (
+                    ("routes", index, "candidates", place),
+                    f"{expected}, there was {name!r}{suggestion(name, known)}",
+                )
+
+
+def _admin_is_closed(settings: Settings) -> Found:
+    listen = settings.admin.listen
+    if listen != "off" and not is_loopback(listen) and not settings.admin.token:
+        yield ("admin", "token"), f"expected a token, because admin.listen is {listen}, which others can reach"
+
+
+def _addresses_differ(settings: Settings) -> Found:
+    if settings.listen == settings.admin.listen and not settings.listen.endswith(":0"):
+        yield ("admin", "listen"), f"expected an address other than listen's, both are {settings.listen}"
+
+
+def _shadows(settings: Settings) -> Iterator[tuple[KeyPath, Shadow]]:
+    if settings.twin:
+        yield ("twin",), settings.twin
+    for index, candidate in enumerate(settings.candidates):
+        yield ("candidates", index), candidate
+
+
+def _paths_are_whole(settings: Settings) -> Found:
+    for path, shadow in _shadows(settings):
+        if (shadow.path.replace is None) is not (shadow.path.with_ is None):
+            yield (*path, "path"), "expected both replace and with, there was one of them"
+
+
+def _certificates_have_keys(settings: Settings) -> Found:
+    for path, tls in _upstream_tls(settings):
+        if (tls.certificate is None) is not (tls.key is None):
+            yield (*path, "tls"), "expected both certificate and key, there was one of them"
+
+
+def _upstream_tls(settings: Settings) -> Iterator[tuple[KeyPath, UpstreamTls]]:
+    yield ("production",), settings.production.tls
+    for path, shadow in _shadows(settings):
+        if shadow.tls:
+            yield path, shadow.tls
+
+
+def _headers_agree(settings: Settings) -> Found:
+    for path, shadow in _shadows(settings):
+        removed = {name.lower() for name in shadow.headers.remove}
+        seen: set[str] = set()
+        for name in shadow.headers.set_:
+            here = (*path, "headers", "set", name)
+            if name.lower() in removed:
+                yield here, "expected a header that headers.remove does not name"
+            if name.lower() in seen:
+                yield here, "expected each header once, whatever its case"
+            seen.add(name.lower())
+
+
+_NEEDED_BY: Final = {"threshold": "score", "tolerance": "number", "top": "ranking"}
+
+
+def _predictions_are_whole(settings: Settings) -> Found:
+    for index, route in enumerate(settings.routes or ()):
+        prediction = route.prediction
+        if prediction is None:
+            continue
+        path: KeyPath = ("routes", index, "prediction")
+        if prediction.is_ != "opaque" and prediction.at is None and route.protocol == "auto":
+            continue  # the preset that the path calls for knows where
+        for key, kind in _NEEDED_BY.items():
+            given = getattr(prediction, key) is not None
+            if given and prediction.is_ != kind:
+                yield (*path, key), f"expected is: {kind} beside this key, there was {prediction.is_}"
+            elif not given and prediction.is_ == kind:
+                yield (*path, key), f"expected a value, is: {kind} requires this key"
+
+
+def _confidence_is_one(settings: Settings) -> Found:
+    if not 0.5 <= settings.statistics.confidence < 1:
+        yield ("statistics", "confidence"), "expected a share from 50% to below 100%"
+
+
+def _repeated(path: KeyPath, values: tuple[str, ...], what: str) -> Found:
+    for index, value in enumerate(values):
+        if value in values[:index]:
+            yield (*path, index), f"expected each {what} once, {value} is there twice"
+
+
+_CHECKS: Final[tuple[tuple[tuple[str, ...], Callable[[Settings], Found]], ...]] = (
+    (("production",), _production_has_one_address),
+    (("production", "candidates"), _names_are_distinct),
+    (("routes",), _routes_are_distinct),
+    (("routes", "candidates"), _routes_know_their_candidates),
+    (("admin",), _admin_is_closed),
+    (("listen", "admin"), _addresses_differ),
+    (("twin", "candidates"), _paths_are_whole),
+    (("production", "twin", "candidates"), _certificates_have_keys),
+    (("twin", "candidates"), _headers_agree),
+    (("routes",), _predictions_are_whole),
+    (("statistics",), _confidence_is_one),
+)
