@@ -1,0 +1,1 @@
+"""The parent process: sockets, children, signals, and which configuration is in force. Standard library only."""
