@@ -76,6 +76,8 @@ def is_loopback(listen: str) -> bool:
 def origin_url(text: str) -> str:
     """`http(s)://HOST[:PORT]` and nothing more; a lone trailing slash is dropped."""
     expected = "expected scheme, host and port as in http://127.0.0.1:9001"
+    if "@" in text:  # before any message that would repeat a password
+        raise ValueError(f"{expected}, without user and password; give credentials in headers.set.Authorization")
     if "://" not in text:
         near = f"; did you mean http://{text}?" if _looks_like_host(text) else ""
         raise ValueError(f"{expected}, there was {text!r}{near}")
@@ -86,8 +88,6 @@ def origin_url(text: str) -> str:
         raise ValueError(f"{expected}, there was {text!r}") from None
     if parts.scheme not in ("http", "https"):
         raise ValueError(f"{expected}, there was the scheme {parts.scheme!r}")
-    if parts.username is not None or parts.password is not None:
-        raise ValueError(f"{expected}, without user and password; give credentials in headers.set.Authorization")
     if parts.path not in ("", "/") or parts.query or parts.fragment:
         rest = text.split(parts.netloc, 1)[1]
         raise ValueError(f"{expected}, without {rest!r}; did you mean {parts.scheme}://{parts.netloc}?")

@@ -1,0 +1,135 @@
+"""The command `shadowproxy`: a table of its commands, each in a module that is imported when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+import click
+
+from shadowproxy import __version__
+from shadowproxy.settings.problem import suggestion
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """`module` holds a click command named `command`; the rest is what `--help` shows without importing it."""
+
+    module: str
+    summary: str
+    examples: tuple[str, ...]
+
+
+COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
+    {
+        "run": Entry(
+            "shadowproxy.cli.run",
+            "The proxy: production answers, candidates get copies.",
+            (
+                "shadowproxy run --production http://127.0.0.1:9001 --candidate v2=http://127.0.0.1:9002",
+                "shadowproxy run -c shadowproxy.yaml",
+                "shadowproxy run -c shadowproxy.yaml --sample 10% --listen :8080",
+            ),
+        ),
+        "check": Entry(
+            "shadowproxy.cli.check",
+            "Validate a configuration and print what takes effect.",
+            ("shadowproxy check shadowproxy.yaml", "shadowproxy check shadowproxy.yaml --probe"),
+        ),
+        "init": Entry(
+            "shadowproxy.cli.init",
+            "Print a commented starter configuration.",
+            ("shadowproxy init > shadowproxy.yaml", "shadowproxy init -o shadowproxy.yaml"),
+        ),
+        "schema": Entry(
+            "shadowproxy.cli.schema",
+            "Print the JSON Schema of the configuration.",
+            ("shadowproxy schema > shadowproxy.schema.json",),
+        ),
+        "demo": Entry(
+            "shadowproxy.cli.demo",
+            "Real models, real traffic, the proxy and its report.",
+            ("shadowproxy demo", "shadowproxy demo --duration 60", "shadowproxy demo --keep-running"),
+        ),
+        "report": Entry(
+            "shadowproxy.cli.report",
+            "What changed between production and each candidate.",
+            ("shadowproxy report", "shadowproxy report ./shadow-pairs --format json -o report.json"),
+        ),
+        "show": Entry(
+            "shadowproxy.cli.show",
+            "One request's pairs, side by side.",
+            ("shadowproxy show 0190c3a5-7b1e-7c4e-9f00-2f6d1a7be001",),
+        ),
+        "sql": Entry(
+            "shadowproxy.cli.sql",
+            "Query the pair log with DuckDB.",
+            ('shadowproxy sql "SELECT candidate, count(*) FROM pairs GROUP BY ALL"',),
+        ),
+    }
+)
+
+_HELP: Final = """\b
+Examples:
+  shadowproxy demo
+  shadowproxy run --production http://127.0.0.1:9001 --candidate v2=http://127.0.0.1:9002
+  shadowproxy report ./shadow-pairs
+
+Mirror inference traffic to candidate models, log each pair of answers, and say what changed. Clients always get
+production's answer.
+"""
+_EXITS: Final = """\b
+Exit codes:
+  0 done, or PASS · 1 FAIL · 2 usage or configuration · 3 INCONCLUSIVE, or no pairs
+  4 input, output, anything unexpected · 130 interrupted
+"""
+
+
+class LazyGroup(click.Group):
+    """Looks commands up in `COMMANDS`; only the one that is called is imported."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        entry = COMMANDS.get(cmd_name)
+        return load(cmd_name, entry) if entry else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            raise click.UsageError(f"there is no command {name!r}{suggestion(name, COMMANDS)}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
+
+
+def load(name: str, entry: Entry) -> click.Command:
+    """The command, with its examples before its own help text."""
+    command: Any = importlib.import_module(entry.module).command
+    assert isinstance(command, click.Command), f"{entry.module}.command is no click command"
+    command.name = name
+    block = "\n".join(("\b", "Examples:", *(f"  {example}" for example in entry.examples)))
+    if not (command.help or "").startswith("\b\nExamples:"):
+        command.help = f"{block}\n\n{command.help or entry.summary}"
+    return command
+
+
+group: Final = LazyGroup(
+    name="shadowproxy",
+    help=_HELP,
+    epilog=_EXITS,
+    params=[
+        click.Option(["--debug"], is_flag=True, expose_value=False, help="Show the traceback of an error."),
+    ],
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+click.version_option(__version__, prog_name="shadowproxy", message="%(prog)s %(version)s")(group)
