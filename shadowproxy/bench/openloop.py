@@ -45,8 +45,7 @@ class _OpenLoop:
         self._connecting: set[asyncio.Task[None]] = set()
         self._outcome = Outcome()
         self._answered = 0
-        self._sent = 0
-        self._gap_ns = round(1e9 / plan.rate_per_s)
+        self._fallen_due = 0
         self._start_ns = 0
         self._begin_ns = 0
         self._end_ns = 0
@@ -61,7 +60,7 @@ class _OpenLoop:
             self._finish()
             await self._close()
             raise
-        self._start_ns = time.perf_counter_ns()
+        self._start_ns = time.monotonic_ns()
         self._begin_ns = self._start_ns + round(self._plan.warmup_s * 1e9)
         self._end_ns = self._begin_ns + round(self._plan.duration_s * 1e9)
         self._at(self._begin_ns, self._begin)
@@ -72,18 +71,26 @@ class _OpenLoop:
         return self._outcome
 
     def _at(self, when_ns: int, call: Callable[[], None]) -> None:
-        self._loop.call_later(max(0, when_ns - time.perf_counter_ns()) / 1e9, call)
+        # The loop's clock is time.monotonic(): a delay, computed on one clock and added on the other, would slip by
+        # whatever happens in between.
+        self._loop.call_at(when_ns / 1e9, call)
 
     def _tick(self) -> None:
-        now_ns = time.perf_counter_ns()
-        while (due_ns := self._start_ns + self._sent * self._gap_ns) <= now_ns and due_ns < self._end_ns:
-            self._sent += 1
+        now_ns = time.monotonic_ns()
+        while (due_ns := self._next_due_ns()) <= now_ns and due_ns < self._end_ns:
+            self._fallen_due += 1
+            self._outcome.offered_with_warmup += 1
             self._outcome.offered += due_ns >= self._begin_ns
             self._waiting.append(due_ns)
         self._dispatch()
         self._outcome.backlog_peak = max(self._outcome.backlog_peak, len(self._waiting))
         if due_ns < self._end_ns:
             self._at(due_ns, self._tick)
+        elif not self._open:
+            self._finish_when_quiet()
+
+    def _next_due_ns(self) -> int:
+        return self._start_ns + round(self._fallen_due * 1e9 / self._plan.rate_per_s)
 
     def _dispatch(self) -> None:
         # First in, first out: all connections take turns, none goes stale.
@@ -104,7 +111,8 @@ class _OpenLoop:
         self._finish_when_quiet()
 
     def _finish_when_quiet(self) -> None:
-        if not self._open and not self._waiting and all(connection.due_ns is None for connection in self._all):
+        all_left = self._next_due_ns() >= self._end_ns and not self._waiting
+        if not self._open and all_left and all(connection.due_ns is None for connection in self._all):
             self._finish()
 
     def _finish(self) -> None:
@@ -112,7 +120,7 @@ class _OpenLoop:
             self._done.set_result(None)
 
     def answered(self, connection: Connection, due_ns: int, status: int) -> None:
-        latency_ns = time.perf_counter_ns() - due_ns
+        latency_ns = time.monotonic_ns() - due_ns
         self._answered += 1
         if due_ns >= self._begin_ns:
             self._outcome.latencies_ns.append(latency_ns)

@@ -31,6 +31,7 @@ class Outcome:
     """What came of a plan's window. Latencies count from the time a request was due, not from when it could be sent."""
 
     offered: int = 0
+    offered_with_warmup: int = 0
     latencies_ns: array[int] = field(default_factory=lambda: array("q"))
     statuses: dict[int, int] = field(default_factory=dict)
     errors: dict[str, int] = field(default_factory=dict)
@@ -46,6 +47,7 @@ class Outcome:
         ordered = sorted(self.latencies_ns)
         return {
             "offered": self.offered,
+            "offered_with_warmup": self.offered_with_warmup,
             "answered_in_window": self.answered_in_window,
             "statuses": {str(status): count for status, count in sorted(self.statuses.items())},
             "errors": dict(sorted(self.errors.items())),

@@ -66,7 +66,7 @@ async def test_the_warm_up_is_sent_but_not_reported() -> None:
     async with _server(note) as port:
         outcome = await offer(_plan(port, warmup_s=0.2))
     assert len(seen) == 240
-    assert (outcome.offered, outcome.ok) == (160, 160)
+    assert (outcome.offered, outcome.offered_with_warmup, outcome.ok) == (160, 240, 160)
 
 
 async def test_a_stall_is_charged_to_all_that_waited() -> None:

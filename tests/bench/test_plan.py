@@ -33,6 +33,7 @@ def test_an_outcome_as_json() -> None:
     outcome.errors["closed"] = 1
     assert outcome.as_dict(quantiles=(0.5, 0.999)) == {
         "offered": 3,
+        "offered_with_warmup": 0,
         "answered_in_window": 0,
         "statuses": {"200": 1, "503": 1},
         "errors": {"closed": 1},

@@ -1,0 +1,226 @@
+"""One measurement: models, proxy and load started afresh, one window, everything stopped again.
+
+CPU per request is the scheduler's own count for a process tree over the window, divided by the answers that arrived in
+it. What would make a proxy look cheap for the wrong reason is measured beside it: answers that are not 200, copies
+that the candidate never got, pairs that are not on disk, and CPU that processes other than ours took.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from urllib.request import ProxyHandler, build_opener
+
+from bench import nginx, shadow
+from bench.cores import busy_s, cpu_ns, pinned, tree
+from bench.offer import encode
+from bench.scenarios import Scenario, request_for
+from shadowproxy.bench.plan import Plan
+
+PROXIES = ("direct", "nginx", "shadowproxy")
+_READY_S = 30.0
+
+
+class MeasurementError(Exception):
+    """Something did not start or did not answer; the message says which and what it said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    rate_per_s: float
+    warmup_s: float
+    window_s: float
+    connections: int = 32
+    proxy_core: int = 0
+    load_core: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """`cpu_us` is per request, by process role. Shares are of the requests sent, None where they make no sense."""
+
+    scenario: str
+    proxy: str
+    cpu_us: dict[str, float]
+    latency_ms: dict[str, float | None]
+    answered: int
+    failed: int
+    copied_share: float | None
+    recorded_share: float | None
+    foreign_share: float
+    outcome: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ports:
+    listen: int
+    admin: int
+    production: int
+    candidate: int
+    status: int
+
+
+def measure(scenario: Scenario, proxy: str, load: Load, program: str) -> Sample:
+    """Measures one proxy in one scenario; `program` is nginx. Raises MeasurementError."""
+    with TemporaryDirectory(prefix="shadowproxy-bench-") as directory, ExitStack() as stack:
+        place = Path(directory)
+        ports = _Ports(*_free_ports(5))
+        log = place / "stderr"
+        models = place / "models"
+        models.mkdir()
+        text = nginx.models(models, scenario, ports.production, ports.candidate, ports.status)
+        upstreams = stack.enter_context(pinned(nginx.command(program, models, text), load.load_core, models, log))
+        _wait_until_answering(ports.production, log)
+        with ExitStack() as inner:
+            pid, target = os.getpid(), ports.production
+            if proxy != "direct":
+                command = _command(proxy, place, scenario, ports, program)
+                pid, target = inner.enter_context(pinned(command, load.proxy_core, place, log)).pid, ports.listen
+                _wait_until_answering(target, log)
+            before = _received(ports.status)
+            window = asyncio.run(_offer(load, target, lambda: _processes(proxy, pid), lambda: tree(upstreams.pid)))
+            if proxy != "direct" and scenario.mirrors:
+                # Copies may still be under way when the last answer has come.
+                time.sleep(0.2)
+            received = _received(ports.status) - before - 1
+        recorded = shadow.count_pairs(place) if proxy == "shadowproxy" and scenario.mirrors else None
+        return _sample(scenario, proxy, window, received, recorded)
+
+
+def _command(proxy: str, place: Path, scenario: Scenario, ports: _Ports, program: str) -> list[str]:
+    if proxy == "shadowproxy":
+        return shadow.command(place, scenario, ports.listen, ports.admin, ports.production, ports.candidate)
+    return nginx.command(program, place, nginx.proxy(place, scenario, ports.listen, ports.production, ports.candidate))
+
+
+def _processes(proxy: str, pid: int) -> dict[str, list[int]]:
+    if proxy == "direct":
+        return {}
+    return shadow.roles(pid) if proxy == "shadowproxy" else {"nginx": tree(pid)}
+
+
+@dataclass(slots=True)
+class _Window:
+    cpu_ns: dict[str, int] = field(default_factory=dict)
+    own_ns: int = 0
+    busy_s: float = 0.0
+    wall_s: float = 0.0
+    outcome: dict[str, Any] = field(default_factory=dict)
+
+
+async def _offer(
+    load: Load, port: int, processes: Callable[[], dict[str, list[int]]], upstreams: Callable[[], list[int]]
+) -> _Window:
+    plan = Plan(
+        host="127.0.0.1",
+        port=port,
+        request=request_for(port),
+        rate_per_s=load.rate_per_s,
+        duration_s=load.window_s,
+        warmup_s=load.warmup_s,
+        connections=load.connections,
+    )
+    mine = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {load.load_core})
+    try:
+        child = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "bench.offer", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+        )
+    finally:
+        os.sched_setaffinity(0, mine)
+    assert child.stdin is not None
+    assert child.stdout is not None
+    window = _Window()
+    try:
+        child.stdin.write(encode(plan))
+        child.stdin.write_eof()
+        async with asyncio.timeout(load.warmup_s + load.window_s + plan.grace_s + _READY_S):
+            for sign, mark in ((-1, b"begin\n"), (1, b"end\n")):
+                if await child.stdout.readline() != mark:
+                    raise MeasurementError(f"the load could not be offered to port {port}; see above")
+                for role, pids in processes().items():
+                    window.cpu_ns[role] = window.cpu_ns.get(role, 0) + sign * cpu_ns(pids)
+                    window.own_ns += sign * cpu_ns(pids)
+                window.own_ns += sign * cpu_ns([os.getpid(), child.pid, *upstreams()])
+                window.busy_s += sign * busy_s((load.proxy_core, load.load_core))
+                window.wall_s += sign * time.perf_counter()
+            window.outcome = json.loads(await child.stdout.readline())
+            await child.wait()
+    finally:
+        if child.returncode is None:
+            child.kill()
+            await child.wait()
+    return window
+
+
+def _sample(scenario: Scenario, proxy: str, window: _Window, received: int, recorded: int | None) -> Sample:
+    answered = window.outcome["answered_in_window"]
+    if not answered:
+        raise MeasurementError(f"{proxy} answered nothing in {scenario.name}: {window.outcome}")
+    # What production received is what was sent, warm-up included; the rest came to the candidate.
+    sent = window.outcome["offered_with_warmup"]
+    mirrors = scenario.mirrors and proxy != "direct"
+    return Sample(
+        scenario=scenario.name,
+        proxy=proxy,
+        cpu_us={role: used / answered / 1e3 for role, used in window.cpu_ns.items()},
+        latency_ms=window.outcome["latency_ms"],
+        answered=answered,
+        failed=window.outcome["offered"] - window.outcome["statuses"].get("200", 0),
+        copied_share=(received - sent) / sent if mirrors else None,
+        recorded_share=recorded / sent if recorded is not None else None,
+        foreign_share=max(0.0, window.busy_s - window.own_ns / 1e9) / window.wall_s,
+        outcome=window.outcome,
+    )
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
+
+
+# A proxy in the environment is not asked for what lies on this machine.
+_OPENER = build_opener(ProxyHandler({}))
+
+
+def _get(port: int) -> str:
+    with _OPENER.open(f"http://127.0.0.1:{port}/", timeout=2) as answer:
+        return str(answer.read().decode())
+
+
+def _wait_until_answering(port: int, log: Path) -> None:
+    deadline = time.monotonic() + _READY_S
+    while True:
+        try:
+            _get(port)
+        except OSError as error:
+            if time.monotonic() > deadline:
+                said = log.read_text(errors="replace")[-2000:]
+                raise MeasurementError(
+                    f"nothing answered on port {port} for {_READY_S:.0f} s: {error}\n{said}"
+                ) from None
+            time.sleep(0.02)
+        else:
+            return
+
+
+def _received(status_port: int) -> int:
+    """Requests that both models have received, this question included."""
+    counts = _get(status_port).splitlines()[2]
+    return int(counts.split()[2])
