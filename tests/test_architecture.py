@@ -71,7 +71,18 @@ TALKING = frozenset({"logging", "structlog", "rich", "click", "prometheus_client
 IMPURE = FILES | SOCKETS | FETCHING | RUNNING | PROCESS | CLOCK_AND_CHANCE | TALKING
 
 # A worker's loop is production's loop, and its memory is paid once a core.
-NOT_IN_A_WORKER = ("pydantic", "duckdb", "numpy", "scipy", "aiohttp", "structlog", "prometheus_client", "sklearn")
+NOT_IN_A_WORKER = (
+    "pydantic",
+    "duckdb",
+    "numpy",
+    "scipy",
+    "aiohttp",
+    "prometheus_client",
+    "sklearn",
+    "yaml",
+    "rich",
+    "click",
+)
 
 
 def upward_imports(modules: Mapping[str, Module]) -> Iterator[str]:
