@@ -1,0 +1,130 @@
+"""Two assessed answers side by side: the contract's `comparison`."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from shadowproxy.compare.assessment import UNFIT, Assessed
+from shadowproxy.compare.diff import MAX_KEPT, NOTHING, Difference, Found, diff
+from shadowproxy.compare.excerpt import excerpt
+from shadowproxy.compare.lift import Form
+from shadowproxy.compare.opaque import diff_opaque
+from shadowproxy.compare.prediction import agreement
+from shadowproxy.compare.rules import Plan, Rules
+
+SAME: Final = "same"
+DIFFERENT: Final = "different"
+INCOMPARABLE: Final = "incomparable"
+
+# Why a pair is incomparable: the side, production first, and what is the matter with it.
+REASONS: Final = tuple(f"{side}_{unfit}" for side in ("production", "shadow", "twin") for unfit in UNFIT)
+
+
+class Comparison(msgspec.Struct, frozen=True):
+    result: str
+    reason: str | None  # one of REASONS when incomparable, else None
+    agrees: bool | None
+    items: int
+    items_disagreeing: int
+    differences: tuple[Difference, ...]
+    differences_total: int
+    metrics: dict[str, float]
+    production_prediction: str | None
+    shadow_prediction: str | None
+    rules: str
+
+    def as_dict(self, other_key: str = "shadow") -> dict[str, Any]:
+        """The contract's keys, in its order; `other_key` names the other side inside differences."""
+        return {
+            "result": self.result,
+            "reason": self.reason,
+            "agrees": self.agrees,
+            "items": self.items,
+            "items_disagreeing": self.items_disagreeing,
+            "differences": [difference.as_dict(other_key) for difference in self.differences],
+            "differences_total": self.differences_total,
+            "metrics": self.metrics,
+            "production_prediction": self.production_prediction,
+            "shadow_prediction": self.shadow_prediction,
+            "rules": self.rules,
+        }
+
+
+def compare(rules: Rules, production: Assessed, other: Assessed, other_key: str = "shadow") -> Comparison:
+    """Whether the answers, and the decisions in them, are the same. Never raises."""
+    plan = rules.plans[production.protocol]
+    reason = _reason(production, other, other_key)
+    heads = _heads(rules, production, other)
+    if reason is not None:
+        status = [difference for difference in heads if difference.kind == "status"]
+        return _comparison(rules, production, other, other_key, reason, Found(tuple(status), len(status)))
+    body = NOTHING if production.answer.body == other.answer.body else _body(rules, plan, production, other)
+    found = body
+    if heads:
+        kept = (*heads, *body.differences)[:MAX_KEPT]
+        found = Found(kept, len(heads) + body.total, body.nulls)
+    return _comparison(rules, production, other, other_key, None, found)
+
+
+def _reason(production: Assessed, other: Assessed, other_key: str) -> str | None:
+    for side, assessed in (("production", production), (other_key, other)):
+        unfit = assessed.unfit
+        if unfit and not (unfit == "too_long" and production.answer.body == other.answer.body):
+            return f"{side}_{unfit}"
+    return None
+
+
+def _heads(rules: Rules, production: Assessed, other: Assessed) -> list[Difference]:
+    a, b = production.answer, other.answer
+    if not (a.complete and b.complete):
+        return []
+    heads = []
+    if a.status != b.status:
+        heads.append(Difference("status", "status", a.status, b.status))
+    if production.headers != other.headers:
+        for name, x, y in zip(rules.headers, production.headers, other.headers, strict=True):
+            if x != y:
+                heads.append(Difference(f"header:{name}", "header", excerpt(x), excerpt(y)))
+    return heads
+
+
+def _body(rules: Rules, plan: Plan, production: Assessed, other: Assessed) -> Found:
+    """The bytes differ."""
+    if plan.place is not None and plan.place.ignored:
+        return NOTHING
+    a, b = production.lifted, other.lifted
+    if a.form is Form.JSON and b.form is Form.JSON:
+        return diff(a.value, b.value, plan.place, rules.tolerance)
+    return diff_opaque(a, b)
+
+
+def _comparison(
+    rules: Rules, production: Assessed, other: Assessed, other_key: str, reason: str | None, found: Found
+) -> Comparison:
+    prediction = rules.plans[production.protocol].prediction
+    metrics: dict[str, float] = {}
+    for side, assessed, nulls in zip(("production", other_key), (production, other), found.nulls, strict=True):
+        if assessed.lifted.form is Form.JSON:
+            decision = assessed.decision
+            # The prediction's nulls may be among those that the walk saw, so the greater number counts.
+            nonfinite = assessed.lifted.nonfinite + decision.nonfinite + max(decision.nulls, nulls)
+            metrics[f"nonfinite_{side}"] = nonfinite
+    agrees, items, disagreeing = None, 0, 0
+    if reason is None:
+        agreed = agreement(prediction, production.decision, other.decision, not found.total)
+        agrees, items, disagreeing = agreed.agrees, agreed.items, agreed.disagreeing
+    return Comparison(
+        INCOMPARABLE if reason else DIFFERENT if found.total else SAME,
+        reason,
+        agrees,
+        items,
+        disagreeing,
+        found.differences,
+        found.total,
+        metrics,
+        production.decision.text,
+        other.decision.text,
+        rules.digest,
+    )

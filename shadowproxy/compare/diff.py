@@ -1,0 +1,266 @@
+"""The differences between two values: a closed algebra, found by one walk.
+
+    value    scalars of one type that differ            type     values of different types (numbers are one type)
+    missing  production has it, the other has not       extra    the other has it, production has not
+    length   arrays of different lengths                order    the same elements in another order
+    text     bodies that are text and differ            bytes    opaque bodies that differ
+    status   answers with different statuses            header   a compared header differs
+
+A difference names one place by a concrete path. Arrays of different lengths give one `length` (its values are the
+lengths) and whatever differs in the elements that both have. An array of strings or objects that is a permutation of
+its counterpart gives one `order` in place of a difference for each element; arrays of numbers do not: in a tensor the
+place is the meaning. The order of an object's members says nothing.
+
+All differences are counted, but only the first `MAX_KEPT` are kept.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from shadowproxy.compare.excerpt import cut, excerpt
+from shadowproxy.compare.flatten import flattened
+from shadowproxy.compare.jsonpath import Step, Steps, concrete
+from shadowproxy.compare.marks import Place
+from shadowproxy.compare.tolerance import Tolerance
+
+KINDS: Final = ("value", "type", "missing", "extra", "length", "order", "status", "header", "text", "bytes")
+MAX_KEPT: Final = 100
+
+_MISSING: Final = object()
+_NUMBERS = frozenset({int, float})
+# Elements of an unordered array that are not literally the same are tried against each other up to so many pairs.
+_MAX_TRIALS = 1_000
+
+# A place on the way down is (the place above, step), written out only when it differs.
+_Trail = tuple[Any, Step] | None
+
+
+class Difference(msgspec.Struct, frozen=True):
+    path: str
+    kind: str
+    production: Any  # excerpts; None where a side has nothing there
+    other: Any
+
+    def as_dict(self, other_key: str = "shadow") -> dict[str, Any]:
+        return {"path": self.path, "kind": self.kind, "production": self.production, other_key: self.other}
+
+
+class Found(NamedTuple):
+    differences: tuple[Difference, ...]
+    total: int
+    nulls: tuple[int, int] = (0, 0)  # how often each side has null where the other has a number
+
+
+NOTHING: Final = Found((), 0)
+
+
+def diff(production: Any, other: Any, place: Place | None, tolerance: Tolerance, keep: int = MAX_KEPT) -> Found:
+    """What differs between two lifted JSON values; `place` carries what the rules say about paths."""
+    if place is not None and place.ignored:
+        return NOTHING
+    walk = _Walk(tolerance, keep)
+    walk.compare(None, production, other, place)
+    if not walk.total:
+        return NOTHING
+    kept = tuple(
+        Difference(cut(concrete(_steps(trail))), kind, excerpt(a), excerpt(b)) for trail, kind, a, b in walk.kept
+    )
+    return Found(kept, walk.total, (walk.nulls_production, walk.nulls_other))
+
+
+def same(a: Any, b: Any, tolerance: Tolerance) -> bool:
+    """Whether two lifted values are equal, numbers within the tolerance."""
+    walk = _Walk(tolerance, 0)
+    walk.compare(None, a, b, None)
+    return walk.total == 0
+
+
+class _Walk:
+    """Measured on CPython 3.11 for a differing pair of 2 KB, lift included: see tests/compare/measure_diff.py."""
+
+    __slots__ = ("keep", "kept", "nulls_other", "nulls_production", "tolerance", "total")
+
+    def __init__(self, tolerance: Tolerance, keep: int) -> None:
+        self.tolerance = tolerance
+        self.keep = keep
+        self.kept: list[tuple[_Trail, str, Any, Any]] = []
+        self.total = 0
+        self.nulls_production = 0
+        self.nulls_other = 0
+
+    def compare(self, trail: _Trail, a: Any, b: Any, place: Place | None) -> None:
+        """Any two values; the place is not ignored. Recursion is bounded by the depth that `lift` allows."""
+        kind = a.__class__
+        if kind is b.__class__:
+            if kind is list:
+                self._arrays(trail, a, b, place)
+                return
+            if kind is dict:
+                self._objects(trail, a, b, place)
+                return
+            if a == b:
+                return
+        self._scalars(trail, a, b)
+
+    def note(self, trail: _Trail, kind: str, a: Any, b: Any) -> None:
+        self.total += 1
+        if len(self.kept) < self.keep:
+            self.kept.append((trail, kind, a, b))
+
+    def _scalars(self, trail: _Trail, a: Any, b: Any) -> None:
+        """Two values that are not both arrays or both objects, and not equal values of one type."""
+        kind, other = a.__class__, b.__class__
+        if kind in _NUMBERS and other in _NUMBERS:
+            if not self.tolerance.allows(a, b):
+                self.note(trail, "value", a, b)
+        elif kind is other:
+            self.note(trail, "value", a, b)
+        else:
+            if a is None and other in _NUMBERS:
+                self.nulls_production += 1
+            elif b is None and kind in _NUMBERS:
+                self.nulls_other += 1
+            self.note(trail, "type", a, b)
+
+    def _objects(self, trail: _Trail, a: dict[str, Any], b: dict[str, Any], place: Place | None) -> None:
+        in_both = 0
+        below = None
+        for name, x in a.items():
+            y = b.get(name, _MISSING)
+            if y is not _MISSING:
+                in_both += 1
+            if x is y:
+                continue
+            if place is not None and (below := place.below(name)) is not None and below.ignored:
+                continue
+            if y is _MISSING:
+                self.note((trail, name), "missing", x, None)
+            else:
+                kind = x.__class__
+                if kind is not y.__class__ or kind is dict or kind is list or x != y:
+                    self.compare((trail, name), x, y, below)
+        if in_both != len(b):
+            for name, y in b.items():
+                if name not in a and not (place is not None and (below := place.below(name)) and below.ignored):
+                    self.note((trail, name), "extra", None, y)
+
+    def _arrays(self, trail: _Trail, a: list[Any], b: list[Any], place: Place | None) -> None:
+        if place is not None:
+            if place.flat:
+                a, b = flattened(a), flattened(b)
+            if place.key is not None and self._keyed(trail, a, b, place.key, place):
+                return
+            if place.unordered:
+                self._multisets(trail, a, b, place)
+                return
+        total, kept = self.total, len(self.kept)
+        nulls = self.nulls_production, self.nulls_other
+        self._elements(trail, a, b, place)
+        if self.total - total > 1 and len(a) == len(b) and _are_permuted(a, b):
+            del self.kept[kept:]
+            self.total = total
+            self.nulls_production, self.nulls_other = nulls
+            self.note(trail, "order", a, b)
+
+    def _elements(self, trail: _Trail, a: list[Any], b: list[Any], place: Place | None) -> None:
+        if len(a) != len(b):
+            self.note(trail, "length", len(a), len(b))
+        index = -1
+        below = None
+        for x, y in zip(a, b, strict=False):
+            index += 1
+            if x is y:
+                continue
+            kind = x.__class__
+            if kind is y.__class__ and kind is not list and kind is not dict and x == y:
+                continue
+            if place is not None and (below := place.below(index)) is not None and below.ignored:
+                continue
+            self.compare((trail, index), x, y, below)
+
+    def _keyed(self, trail: _Trail, a: list[Any], b: list[Any], key: str, place: Place) -> bool:
+        """Pairs objects by a member; False where that cannot be done, as a key is absent or repeated."""
+        others = _by_key(b, key)
+        if others is None or _by_key(a, key) is None:
+            return False
+        for index, x in enumerate(a):
+            y_index, y = others.pop(x[key], (0, _MISSING))
+            below = place.below(index)
+            if below is not None and below.ignored:
+                continue
+            if y is _MISSING:
+                self.note((trail, index), "missing", x, None)
+            else:
+                self.compare((trail, index), x, y, below)
+        for y_index, y in others.values():
+            if (below := place.below(y_index)) is None or not below.ignored:
+                self.note((trail, y_index), "extra", None, y)
+        return True
+
+    def _multisets(self, trail: _Trail, a: list[Any], b: list[Any], place: Place) -> None:
+        """Literal equals cancel; the rest is tried pair by pair, within the tolerance and what is ignored inside."""
+        rest_a, rest_b = _cancelled(a, b)
+        if len(rest_a) * len(rest_b) <= _MAX_TRIALS:
+            for index in tuple(rest_a):
+                below = place.below(index)
+                for other in rest_b:
+                    trial = _Walk(self.tolerance, 0)
+                    trial.compare(None, a[index], b[other], below)
+                    if not trial.total:
+                        rest_a.remove(index)
+                        rest_b.remove(other)
+                        break
+        for index in rest_a:
+            self.note((trail, index), "missing", a[index], None)
+        for index in rest_b:
+            self.note((trail, index), "extra", None, b[index])
+
+
+def _steps(trail: _Trail) -> Steps:
+    steps: list[Step] = []
+    while trail is not None:
+        trail, step = trail
+        steps.append(step)
+    return tuple(reversed(steps))
+
+
+def _by_key(array: list[Any], key: str) -> dict[str | int, tuple[int, Any]] | None:
+    found: dict[str | int, tuple[int, Any]] = {}
+    for index, element in enumerate(array):
+        name = element.get(key) if element.__class__ is dict else None
+        if name.__class__ not in (str, int) or name in found:
+            return None
+        found[name] = index, element
+    return found
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
+
+
+def _are_permuted(a: list[Any], b: list[Any]) -> bool:
+    kind = a[0].__class__
+    if kind not in (str, dict) or any(element.__class__ is not kind for array in (a, b) for element in array):
+        return False
+    if kind is str:
+        return Counter(a) == Counter(b)
+    return Counter(map(_canonical, a)) == Counter(map(_canonical, b))
+
+
+def _cancelled(a: list[Any], b: list[Any]) -> tuple[list[int], list[int]]:
+    """The indexes on each side that are left when literally equal elements are taken away in pairs."""
+    there: dict[str, list[int]] = {}
+    for index, element in enumerate(b):
+        there.setdefault(_canonical(element), []).append(index)
+    rest = []
+    for index, element in enumerate(a):
+        if waiting := there.get(_canonical(element)):
+            waiting.pop()
+        else:
+            rest.append(index)
+    return rest, sorted(index for indexes in there.values() for index in indexes)

@@ -1,0 +1,96 @@
+"""Values cut to a sane length, and always writable as JSON in UTF-8.
+
+A pair's line holds excerpts of what differed. They may come from hostile bodies, so: numbers that JSON cannot write
+(NaN, Infinity, integers beyond 64 bits) become their text, lone surrogates are escaped, strings are cut, and a
+container is given as its JSON text.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+MAX_TEXT: Final = 200
+_ELLIPSIS = "…"
+# A container inside so many others is shown as an ellipsis: nobody reads further, and the stack stays short.
+_MAX_SHOWN_DEPTH = 20
+_INTEGERS = range(-(1 << 63), 1 << 64)
+_NAMES = {"inf": "Infinity", "-inf": "-Infinity", "nan": "NaN"}
+
+
+def excerpt(value: Any, limit: int = MAX_TEXT) -> str | int | float | bool | None:
+    """A scalar as it is (a string cut), a container as its JSON text, cut."""
+    if value is None or value is True or value is False:
+        return value
+    if isinstance(value, str):
+        return cut(value, limit)
+    if isinstance(value, (int, float)):
+        text = number_text(value)
+        return cut(text, limit) if text in _NAMES.values() or not _fits(value) else value
+    return json_text(value, limit)
+
+
+def json_text(value: Any, limit: int = MAX_TEXT) -> str:
+    """The value as JSON text, ended by an ellipsis when it is longer than `limit` characters."""
+    pieces: list[str] = []
+    _write(value, pieces, limit + 1, 0)
+    return cut("".join(pieces), limit)
+
+
+def cut(text: str, limit: int = MAX_TEXT) -> str:
+    if len(text) > limit:
+        text = text[: limit - 1] + _ELLIPSIS
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        text = text.encode("utf-8", "backslashreplace").decode()
+    return text
+
+
+def number_text(number: float) -> str:
+    if isinstance(number, int):
+        # int() to text takes quadratic time, and CPython refuses it beyond 4,300 digits.
+        return str(number) if number.bit_length() <= 4096 else f"an integer of {number.bit_length()} bits"
+    text = repr(number)
+    return _NAMES.get(text, text)
+
+
+def _fits(number: float) -> bool:
+    return isinstance(number, float) or number in _INTEGERS
+
+
+def _write(value: Any, pieces: list[str], room: int, depth: int) -> int:
+    """Appends the JSON text of `value` while there is room; returns the room that is left (none: at most 0)."""
+    if isinstance(value, (dict, list)) and value:
+        if depth == _MAX_SHOWN_DEPTH:
+            return _put(_ELLIPSIS, pieces, room)
+        room = _put("{" if isinstance(value, dict) else "[", pieces, room)
+        for position, item in enumerate(value):
+            if room <= 0:
+                return room
+            if position:
+                room = _put(",", pieces, room)
+            if isinstance(value, dict):
+                room = _put(_string(item, room) + ":", pieces, room)
+                room = _write(value[item], pieces, room, depth + 1)
+            else:
+                room = _write(item, pieces, room, depth + 1)
+        return _put("}" if isinstance(value, dict) else "]", pieces, room)
+    return _put(_scalar(value, room), pieces, room)
+
+
+def _put(text: str, pieces: list[str], room: int) -> int:
+    pieces.append(text)
+    return room - len(text)
+
+
+def _scalar(value: Any, room: int) -> str:
+    if isinstance(value, str):
+        return _string(value, room)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return number_text(value)
+    return json.dumps(value)
+
+
+def _string(text: str, room: int) -> str:
+    return json.dumps(text[: max(room, 0) + 1], ensure_ascii=False)

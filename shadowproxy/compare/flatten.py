@@ -1,0 +1,12 @@
+"""Nested arrays as one, row-major: how tensors are compared whether they come nested or flat."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def flattened(array: list[Any]) -> list[Any]:
+    """Level by level, so without recursion; the array itself where nothing is nested."""
+    while any(element.__class__ is list for element in array):
+        array = [inner for element in array for inner in (element if element.__class__ is list else (element,))]
+    return array
