@@ -326,13 +326,15 @@ class HeadProbe:
     A head with bare line feeds never shows an empty line of ours; without the probe it would wait for its timeout.
     """
 
-    __slots__ = ("_parser",)
+    __slots__ = ("_parser", "count")
 
     def __init__(self) -> None:
+        self.count = 0  # bytes fed
         self._parser = httptools.HttpRequestParser(_Sink(_ignore))
 
     def feed(self, data: bytes) -> None:
         """Raises Refused; `data` continues what was fed before and contains no end of a head."""
+        self.count += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:

@@ -1,0 +1,136 @@
+"""`python -m shadowproxy.proxy`: a worker, as the supervisor starts it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import ssl
+import sys
+
+import structlog
+import uvloop
+
+from shadowproxy.proxy.worker import Worker
+from shadowproxy.wire.child import Child, ignore_signals
+from shadowproxy.wire.messages import (
+    Abort,
+    Commit,
+    Configure,
+    Drain,
+    Drained,
+    Failed,
+    Heartbeat,
+    Prepare,
+    Prepared,
+    Stop,
+    ToChild,
+)
+
+log = structlog.get_logger()
+
+
+class Life:
+    """What the supervisor says, in the order in which it comes, done one after the other."""
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self._listen: list[int] = arguments.listen
+        self._ended = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._serving = False
+        self._draining = False
+        self.child = Child(arguments.control, "worker", arguments.slot, self.told, self.orphaned)
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(_internal_error)
+        self.worker = Worker(arguments.slot, self.child.boot, arguments.recorder, loop)
+
+    def told(self, message: ToChild) -> None:
+        match message:
+            case Configure(snapshot):
+                self._task(self._begin(snapshot))
+            case Prepare(generation, snapshot):
+                self.child.send(Prepared(generation, self._prepare(snapshot)))
+            case Commit(generation):
+                self.worker.commit(generation)
+            case Abort(generation):
+                self.worker.abort(generation)
+            case Drain(delay_s, grace_s):
+                self._task(self._drain(delay_s, grace_s))
+            case Stop():
+                self._ended.set()
+            case _:
+                pass
+
+    def orphaned(self) -> None:
+        """The supervisor is gone: finish what is in flight, then end."""
+        if not self._serving:
+            self._ended.set()
+            return
+        limits = self.worker.runtime.limits
+        self._task(self._drain(0.0, limits.drain))
+
+    def _task(self, coroutine: object) -> None:
+        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(coroutine)  # type: ignore[arg-type]
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _begin(self, snapshot: bytes) -> None:
+        try:
+            self.worker.configure(snapshot)
+            await self.worker.serve(self._listen)
+        except (OSError, ssl.SSLError) as e:
+            self.child.send(Failed(str(e)))
+            self._ended.set()
+            return
+        self._serving = True
+        self.child.ready()
+        self.child.start_heartbeat(lambda: Heartbeat(self.worker.stats(), self.worker.is_healthy()))
+
+    def _prepare(self, snapshot: bytes) -> str:
+        try:
+            self.worker.prepare(snapshot)
+        except (OSError, ssl.SSLError) as e:
+            return str(e)
+        return ""
+
+    async def _drain(self, delay_s: float, grace_s: float) -> None:
+        if self._draining:
+            return
+        self._draining = True
+        if self._serving:
+            await self.worker.drain(delay_s, grace_s)
+        self.child.send(Heartbeat(self.worker.stats(), self.worker.is_healthy()))
+        self.child.send(Drained())
+        self._ended.set()
+
+    async def run(self) -> None:
+        await self.child.connect()
+        await self._ended.wait()
+        self.child.close()
+        await self.child.wait_closed()
+
+
+def _internal_error(loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+    """A bug of ours; the connection in which it showed is closed by the loop, the others go on."""
+    error = context.get("exception")
+    log.error("internal_error", message=str(context.get("message")), exc_info=error)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m shadowproxy.proxy")
+    parser.add_argument("--slot", type=int, required=True)
+    parser.add_argument("--control", type=int, required=True)
+    parser.add_argument("--listen", type=lambda text: [int(fd) for fd in text.split(",")], required=True)
+    parser.add_argument("--recorder", required=True)
+    ignore_signals()
+    options = parser.parse_args(arguments)
+
+    async def life() -> None:
+        await Life(options).run()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(life())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

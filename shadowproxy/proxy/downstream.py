@@ -1,0 +1,511 @@
+"""One client's connection: requests come in, one at a time; answers go out in their order.
+
+Law: while an answer is owed, what the client sends next stays raw. A FIN while an answer is owed is leaving.
+
+    mode     bytes are                                      the client's silence is limited by
+    HEAD     a request's head                               keep_alive before its first byte, head_timeout after it
+    BODY     the request's body, streamed to production     body_idle
+    OWED     what comes after this request, held raw        (production's timeouts)
+    TUNNEL   passed on                                      tunnel_idle
+    LINGER   thrown away, for a second or 1 MiB             a second
+"""
+
+from __future__ import annotations
+
+import asyncio
+import select
+import socket
+import struct
+from contextlib import suppress
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Final, cast
+
+from shadowproxy.http1 import refusal
+from shadowproxy.http1.chunked import ChunkedDecoder, ChunkedError
+from shadowproxy.http1.refusal import Refused, bad_request
+from shadowproxy.http1.request import HeadProbe
+from shadowproxy.proxy.exchange import Exchange
+from shadowproxy.proxy.timers import SECOND_NS
+from shadowproxy.proxy.tunnel import Tunnel
+
+if TYPE_CHECKING:
+    from shadowproxy.http1.request import RequestHead
+    from shadowproxy.proxy.production import ProductionConnection
+    from shadowproxy.proxy.runtime import Runtime
+    from shadowproxy.proxy.worker import Worker
+
+HEAD, BODY, OWED, TUNNEL, LINGER, CLOSED = range(6)
+
+_END: Final = b"\r\n\r\n"
+LINGER_BYTES: Final = 1 << 20
+HIGH_WATER: Final = 64 << 10
+_RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
+
+
+class Downstream(asyncio.Protocol):
+    def __init__(self, worker: Worker) -> None:
+        self.worker = worker
+        self.transport: asyncio.Transport = cast(asyncio.Transport, None)  # set by connection_made, before any use
+        self.exchange: Exchange | None = None
+        self.mode = HEAD
+        self.deadline = 0
+        self.armed = 0
+        self.will_close = False
+        self._held = b""
+        self._probe: HeadProbe | None = None
+        self._left = 0
+        self._decoder: ChunkedDecoder | None = None
+        self._paused_reading = False
+        self._paused_writing = False
+        self._unsent = 0
+        self._lingered = 0
+        self._born_ns = 0
+        self._tunnel: Tunnel | None = None
+        self._poller: select.poll | None = None
+        self._forward_runtime: Runtime | None = None
+        self._forward_lines = b""
+        self._peer = ""
+        self._trusted = False
+
+    # -- life --------------------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.transport.set_write_buffer_limits(high=HIGH_WATER)
+        self._born_ns = perf_counter_ns()
+        peer = transport.get_extra_info("peername")
+        self._peer = peer[0] if isinstance(peer, tuple) else ""
+        worker = self.worker
+        worker.connections.add(self)
+        if len(worker.connections) > worker.max_connections:
+            worker.count_refused(503)
+            self._refuse(Refused(503, "client_limit", "This proxy has as many connections as it may have."))
+            return
+        sock = transport.get_extra_info("socket")
+        if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        worker.timers.arm(self, worker.runtime.keep_alive_ns)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.mode = CLOSED
+        self.deadline = 0
+        self.worker.connections.discard(self)
+        self.worker.paused.discard(self)
+        self._poller = None
+        self._probe = None
+        self._decoder = None
+        self._leave()
+
+    def eof_received(self) -> bool:
+        self._leave()
+        return False
+
+    def _leave(self) -> None:
+        tunnel, self._tunnel = self._tunnel, None
+        if tunnel is not None:
+            tunnel.client_ended()
+        exchange, self.exchange = self.exchange, None
+        if exchange is not None:
+            exchange.client_left()
+            self.transport.abort()
+
+    def close(self) -> None:
+        """Send what is buffered, then close."""
+        if self.mode != CLOSED:
+            self.mode = CLOSED
+            self.deadline = 0
+            self.transport.close()
+            self.worker.timers.arm(self, 2 * SECOND_NS)  # a client that does not read what is left
+
+    def drain(self) -> None:
+        """The worker ends: an idle connection ends now, a busy one after its answer."""
+        if self.mode == HEAD and self.exchange is None and not self._held:
+            self.close()
+
+    # -- reading -----------------------------------------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        mode = self.mode
+        if mode == HEAD:
+            self._read_head(data)
+        elif mode == BODY:
+            self._read_body(data)
+        elif mode == OWED:
+            self._hold(data)
+        elif mode == TUNNEL:
+            if self._tunnel is not None:
+                self._tunnel.from_client(data)
+        elif mode == LINGER:
+            self._lingered += len(data)
+            if self._lingered > LINGER_BYTES:
+                self.transport.abort()
+
+    def _read_head(self, data: bytes) -> None:
+        if self._held:
+            data = self._held + data
+            self._held = b""
+        worker = self.worker
+        runtime = worker.runtime
+        end = data.find(_END) + 4
+        limit = runtime.limits.head
+        if end == 3 or end > limit or data[0] < 33:
+            self._read_partial(data, runtime)
+            return
+        arrival_ns = perf_counter_ns()
+        self._probe = None
+        try:
+            head = runtime.heads.parse(data if end == len(data) else data[:end])
+            exchange = Exchange(worker, runtime, self, head, arrival_ns)
+        except Refused as e:
+            self._refuse_unparsed(e)
+            return
+        self._begin(exchange, head, data, end)
+
+    def _begin(self, exchange: Exchange, head: RequestHead, data: bytes, end: int) -> None:
+        runtime = exchange.runtime
+        self.exchange = exchange
+        self.will_close = False
+        pieces: list[bytes] = []
+        trailers: list[tuple[bytes, bytes]] = []
+        try:
+            if head.chunked:
+                decoder = self._decoder = ChunkedDecoder(runtime.limits.head)
+                if end < len(data):
+                    pieces = decoder.feed(data[end:])
+                complete = decoder.done
+                if complete:
+                    self._held = decoder.rest
+                    trailers = decoder.trailers
+                    self._decoder = None
+                if sum(map(len, pieces)) > runtime.body_limit:
+                    raise _too_large(runtime)
+            else:
+                length = head.length
+                if length > runtime.body_limit:
+                    raise _too_large(runtime)
+                size = len(data) - end
+                complete = size >= length
+                if size > length:
+                    self._held = data[end + length :]
+                    size = length
+                if size:
+                    pieces = [data[end : end + size]]
+                self._left = length - size
+            if complete:
+                self.mode = OWED
+                self.deadline = 0
+            else:
+                self.mode = BODY
+                self.worker.timers.arm(self, runtime.body_idle_ns)
+            exchange.start(pieces, complete, trailers)
+        except ChunkedError as e:
+            self._refuse_exchange(exchange, bad_request(f"The request's chunked body is malformed: {e}."))
+        except Refused as e:
+            self._refuse_exchange(exchange, e)
+        else:
+            if len(self._held) > runtime.limits.head:
+                self._pause()
+
+    def _refuse_exchange(self, exchange: Exchange, refused: Refused) -> None:
+        """Nothing has been sent anywhere yet."""
+        self.exchange = None
+        exchange.refuse_unsent(refused.status)
+        self._refuse(refused, exchange.request_id, exchange.head.method != b"HEAD")
+
+    def _read_partial(self, data: bytes, runtime: Runtime) -> None:
+        """The beginning of a head, or line ends before one; or a head that is too long."""
+        stripped = data.lstrip(b"\r\n") if data[:1] in b"\r\n" else data
+        if len(stripped) != len(data):
+            skipped = data[: len(data) - len(stripped)]
+            if skipped.replace(b"\r\n", b""):
+                if skipped == b"\r" and not stripped:
+                    self._held = data
+                    return
+                self._refuse_unparsed(bad_request("The request begins with a bare line end."))
+                return
+            if not stripped:
+                return  # RFC 9112 §2.2: empty lines before a request are ignored
+            self._read_head(stripped)
+            return
+        if len(data) > runtime.limits.head or data.find(_END) >= 0:
+            line = data.find(b"\r\n")
+            status = 414 if line < 0 or line > runtime.limits.head else 431
+            self._refuse_unparsed(Refused(status, "head_too_large", f"The head exceeds {runtime.limits.head} bytes."))
+            return
+        try:
+            if self._probe is None:
+                self._probe = HeadProbe()
+                self._probe.feed(data)
+                self.worker.timers.arm(self, runtime.head_timeout_ns)
+            else:
+                self._probe.feed(data[self._probe.count :])
+        except Refused as e:
+            self._refuse_unparsed(e)
+            return
+        self._held = data
+
+    def _read_body(self, data: bytes) -> None:
+        exchange = self.exchange
+        if exchange is None:
+            return
+        self.worker.timers.arm(self, exchange.runtime.body_idle_ns)
+        trailers: list[tuple[bytes, bytes]] = []
+        decoder = self._decoder
+        if decoder is not None:
+            try:
+                pieces = decoder.feed(data)
+            except ChunkedError as e:
+                self._abort_body(exchange, bad_request(f"The request's chunked body is malformed: {e}."))
+                return
+            complete = decoder.done
+            if complete:
+                self._held = decoder.rest
+                trailers = decoder.trailers
+                self._decoder = None
+            if exchange.body_bytes + sum(map(len, pieces)) > exchange.runtime.body_limit:
+                self._abort_body(exchange, _too_large(exchange.runtime))
+                return
+        else:
+            left = self._left - len(data)
+            complete = left <= 0
+            if left < 0:
+                self._held = data[left:]
+                data = data[:left]
+                left = 0
+            self._left = left
+            pieces = [data]
+        if complete:
+            self.mode = OWED
+            self.deadline = 0
+        if pieces:
+            exchange.body_pieces(pieces)
+        if complete and self.exchange is exchange:
+            exchange.body_complete(trailers)
+
+    def _abort_body(self, exchange: Exchange, refused: Refused) -> None:
+        self.exchange = None
+        exchange.downstream = None
+        began = exchange.began
+        exchange.body_refused(refused.status)
+        if began:
+            self.cut(reset=exchange.answer_close_delimited)
+        else:
+            self._refuse(refused, exchange.request_id)
+
+    def _hold(self, data: bytes) -> None:
+        self._held += data
+        if len(self._held) > self.worker.runtime.limits.head:
+            self._pause()
+
+    # -- pausing -----------------------------------------------------------------------------------------------------
+
+    def _pause(self) -> None:
+        """With reading paused neither FIN nor RST reaches us (measured): the worker's sweep asks the kernel."""
+        if not self._paused_reading and self.mode != CLOSED:
+            self._paused_reading = True
+            self.transport.pause_reading()
+            self.worker.paused.add(self)
+
+    def _resume(self) -> None:
+        if self._paused_reading and self.mode != CLOSED:
+            self._paused_reading = False
+            self.worker.paused.discard(self)
+            self.transport.resume_reading()
+
+    def pause_request(self) -> None:
+        self.deadline = 0
+        self._pause()
+
+    def resume_request(self) -> None:
+        if self.mode == BODY:
+            self.worker.timers.arm(self, self.worker.runtime.body_idle_ns)
+        if len(self._held) <= self.worker.runtime.limits.head:
+            self._resume()
+
+    def has_left(self) -> bool:
+        """Whether the kernel knows that the client hung up; asked in the sweep, for paused connections only."""
+        if self._poller is None:
+            sock = self.transport.get_extra_info("socket")
+            if sock is None or sock.fileno() < 0:
+                return True
+            self._poller = select.poll()
+            self._poller.register(sock.fileno(), select.POLLRDHUP)
+        return bool(self._poller.poll(0))
+
+    def left_while_paused(self) -> None:
+        if self.exchange is not None or self._tunnel is not None:
+            self._leave()
+        self.transport.abort()
+
+    # -- writing -----------------------------------------------------------------------------------------------------
+
+    def write(self, data: bytes) -> None:
+        self.transport.write(data)
+
+    def writelines(self, parts: list[bytes] | tuple[bytes, ...]) -> None:
+        self.transport.writelines(parts)
+
+    def pause_writing(self) -> None:
+        self._paused_writing = True
+        if self._tunnel is not None:
+            self._tunnel.client_full()
+        elif self.exchange is not None:
+            self.exchange.client_full()
+        self._unsent = self.transport.get_write_buffer_size()
+        self.worker.timers.arm(self, self.worker.runtime.client_stall_ns)
+
+    def resume_writing(self) -> None:
+        self._paused_writing = False
+        if self.mode != CLOSED:
+            self.deadline = 0
+        if self._tunnel is not None:
+            self._tunnel.client_drained()
+        elif self.exchange is not None:
+            self.exchange.client_drained()
+        if self.mode == BODY:
+            self.worker.timers.arm(self, self.worker.runtime.body_idle_ns)
+        elif self.mode == HEAD:
+            self.worker.timers.arm(self, self.worker.runtime.keep_alive_ns)
+
+    def closes_after(self, head: RequestHead) -> bool:
+        """Whether this connection ends after the present request."""
+        if not head.keep_alive or self.worker.draining:
+            return True
+        return perf_counter_ns() - self._born_ns > self.worker.runtime.connection_age_ns
+
+    def forwarded(self, head: RequestHead, runtime: Runtime) -> bytes:
+        """Via and X-Forwarded-*, as lines."""
+        if self._forward_runtime is not runtime:
+            self._forward_runtime = runtime
+            self._trusted = runtime.trusts(self._peer)
+            proto = b"https" if self.transport.get_extra_info("ssl_object") is not None else b"http"
+            peer = self._peer.encode()
+            self._forward_lines = b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\nX-Forwarded-Host: " % (peer, proto)
+        via = runtime.via_10 if head.old else runtime.via_11
+        if self._trusted and (head.forwarded_for or head.forwarded_proto or head.forwarded_host):
+            return via + self._appended(head)
+        return via + self._forward_lines + head.host + b"\r\n"
+
+    def _appended(self, head: RequestHead) -> bytes:
+        tls = self.transport.get_extra_info("ssl_object") is not None
+        chain = b", ".join([*head.forwarded_for, self._peer.encode()])
+        proto = head.forwarded_proto or (b"https" if tls else b"http")
+        host = head.forwarded_host or head.host
+        return b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\nX-Forwarded-Host: %b\r\n" % (chain, proto, host)
+
+    # -- an exchange's end -------------------------------------------------------------------------------------------
+
+    def exchange_done(self, early: bool) -> None:
+        """The answer is written (or a refusal). `early`: before the request was whole."""
+        self.exchange = None
+        if self.mode == CLOSED or self.mode == LINGER:
+            return
+        if early:
+            self._linger()
+        elif self.will_close:
+            self.close()
+        else:
+            self.mode = HEAD
+            if not self._paused_writing:
+                self.worker.timers.arm(self, self.worker.runtime.keep_alive_ns)
+            if self._held or self._paused_reading:
+                # Not at once: fifty pipelined requests would be fifty calls deep.
+                self.worker.loop.call_soon(self._next)
+            elif self.worker.draining:
+                self.close()
+
+    def _next(self) -> None:
+        if self.mode != HEAD or self.exchange is not None:
+            return
+        held, self._held = self._held, b""
+        if held:
+            self._read_head(held)
+        if self.mode == HEAD or len(self._held) <= self.worker.runtime.limits.head:
+            self._resume()
+
+    def answer_for(self, exchange: Exchange, status: int, kind: str, detail: str) -> None:
+        """Production's failure, as an answer; the connection stays where the request was read to its end."""
+        exchange.status_answered = status
+        close = not exchange.complete or self.closes_after(exchange.head) or exchange.head.old
+        self.will_close = close
+        body = exchange.head.method != b"HEAD"
+        self.write(refusal.answer(status, kind, detail, exchange.request_id, close=close, body=body))
+        if not exchange.complete:
+            self._linger()
+
+    def cut(self, *, reset: bool) -> None:
+        """End an answer that cannot be finished so that the client sees it is not whole."""
+        if reset:
+            sock = self.transport.get_extra_info("socket")
+            with suppress(OSError):
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+            self.mode = CLOSED
+            self.transport.abort()
+        else:
+            self.close()
+
+    def _refuse_unparsed(self, refused: Refused) -> None:
+        self.worker.count_refused(refused.status)
+        self._refuse(refused)
+
+    def _refuse(self, refused: Refused, request_id: bytes = b"", body: bool = True) -> None:
+        self.write(refusal.answer(refused.status, refused.kind, refused.detail, request_id, body=body))
+        self._linger()
+
+    def _linger(self) -> None:
+        """Let the client read the refusal: closing at once, with its bytes unread, would reset the connection."""
+        if self.mode in (CLOSED, LINGER):
+            return
+        self.mode = LINGER
+        self._held = b""
+        self._probe = None
+        self._decoder = None
+        self._lingered = 0
+        self._resume_discarding()
+        if self.transport.can_write_eof():
+            with suppress(OSError):
+                self.transport.write_eof()
+            self.worker.timers.arm(self, SECOND_NS)
+        else:
+            self.close()
+
+    def _resume_discarding(self) -> None:
+        if self._paused_reading:
+            self._paused_reading = False
+            self.worker.paused.discard(self)
+            self.transport.resume_reading()
+
+    def open_tunnel(self, connection: ProductionConnection, first: bytes, runtime: Runtime) -> None:
+        self.exchange = None
+        self.mode = TUNNEL
+        self.write(first)
+        self._tunnel = Tunnel(self, connection, runtime)
+        held, self._held = self._held, b""
+        if held:
+            self._tunnel.from_client(held)
+        self._resume()
+
+    # -- deadlines ---------------------------------------------------------------------------------------------------
+
+    def expired(self) -> None:
+        if self._paused_writing and self.mode != CLOSED:
+            left = self.transport.get_write_buffer_size()
+            if left < self._unsent:
+                self._unsent = left
+                self.worker.timers.arm(self, self.worker.runtime.client_stall_ns)
+                return
+            self._leave()
+            self.transport.abort()
+        elif self.mode == HEAD and self.exchange is None:
+            if self._held:
+                self._refuse_unparsed(Refused(408, "request_timeout", "The request's head did not come in time."))
+            else:
+                self.close()
+        elif self.mode == BODY and self.exchange is not None:
+            self._abort_body(self.exchange, Refused(408, "request_timeout", "The request's body stopped coming."))
+        elif self.mode in (LINGER, CLOSED):
+            self.transport.abort()
+
+
+def _too_large(runtime: Runtime) -> Refused:
+    return Refused(413, "body_too_large", f"The request's body exceeds {runtime.limits.body} bytes.")

@@ -1,0 +1,683 @@
+"""One request: its exchange with production, and the decision what else gets a copy.
+
+Law: production's answer goes to the client as it comes; the tee is decided exactly once, after production's last
+request byte was written (or can no longer be); when production and all legs have ended, the pair is offered to the
+recorder. Whatever happens on the wire ends in exactly one `_production_done`.
+
+    client ──► start, body_pieces, body_complete, client_left, client_full, client_drained
+    production ──► connection_made, no_connection, answer_*, production_*
+    mirrors ──► leg_done
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import time
+from contextlib import suppress
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Final
+
+from shadowproxy.core import outcome as o
+from shadowproxy.core.budget import OVERHEAD
+from shadowproxy.http1 import answer as a
+from shadowproxy.http1 import chunked, serialise
+from shadowproxy.http1.refusal import Refused
+from shadowproxy.proxy import tee
+from shadowproxy.wire import frames
+
+if TYPE_CHECKING:
+    from shadowproxy.http1.request import RequestHead
+    from shadowproxy.proxy.downstream import Downstream
+    from shadowproxy.proxy.mirror import Leg
+    from shadowproxy.proxy.production import Endpoint, ProductionConnection
+    from shadowproxy.proxy.runtime import RoutePlan, Runtime
+    from shadowproxy.proxy.worker import Worker
+
+JOINED: Final = 16 << 10  # a head and a body up to this length leave as one buffer
+PENDING: Final = 64 << 10  # bytes of a request that wait for a connection before the client is paused
+MAX_LOOPS: Final = 3
+IDEMPOTENT: Final = frozenset({b"GET", b"HEAD", b"PUT", b"DELETE", b"OPTIONS", b"TRACE"})
+_STATUS: Final = {"connect_error": 502, "reset": 502, "upstream_closed": 502, "protocol_error": 502, "timeout": 504}
+
+
+class Exchange:
+    __slots__ = (
+        "_client_is_full",
+        "_cost",
+        "_decided",
+        "_early",
+        "_first",
+        "_out",
+        "_pending",
+        "_pending_bytes",
+        "_rescue",
+        "_resent",
+        "_stalled_since",
+        "_tried",
+        "answer_body",
+        "answer_bytes",
+        "answer_chunked",
+        "answer_close_delimited",
+        "answer_head",
+        "answer_truncated",
+        "arrival_ns",
+        "arrival_us",
+        "arrivals",
+        "began",
+        "body",
+        "body_bytes",
+        "complete",
+        "connect_ns",
+        "connection",
+        "dialing",
+        "done",
+        "downstream",
+        "drop_reason",
+        "endpoint",
+        "error",
+        "first_byte_ns",
+        "forwarded",
+        "head",
+        "keep",
+        "left",
+        "legs",
+        "outcome",
+        "refused",
+        "request_id",
+        "route",
+        "runtime",
+        "sent_ns",
+        "stalled_ns",
+        "start_ns",
+        "status",
+        "status_answered",
+        "total_ns",
+        "twin_dropped",
+        "waiting_legs",
+        "worker",
+    )
+
+    def __init__(
+        self, worker: Worker, runtime: Runtime, downstream: Downstream, head: RequestHead, arrival_ns: int
+    ) -> None:
+        self.worker = worker
+        self.runtime = runtime
+        self.downstream: Downstream | None = downstream
+        self.head = head
+        self.arrival_ns = arrival_ns
+        self.arrival_us = time.time_ns() // 1000
+        self.request_id = head.request_id or worker.ids.new(self.arrival_us // 1000)
+        self.route: RoutePlan
+        self.forwarded = b""
+        # the request
+        self.complete = False
+        self.body: bytes | bytearray | None = b""  # None: not kept
+        self.body_bytes = 0
+        self.keep = -1  # how much of it may be kept
+        self.drop_reason = 0
+        self.refused = 0  # a reason of core.outcome.EXCLUDED: nothing is mirrored
+        self._cost = 0
+        # production
+        self.endpoint: Endpoint | None = None
+        self.connection: ProductionConnection | None = None
+        self.dialing: asyncio.Task[None] | None = None
+        self._pending: list[bytes | bytearray] | None = None
+        self._pending_bytes = 0
+        self._first = b""
+        self._tried = 1
+        self._resent = False
+        self._early = False
+        self._rescue = -1
+        self._out = b""
+        self.began = False
+        self.done = False
+        self.outcome = 0
+        self.error = ""
+        self.status = 0  # production's
+        self.status_answered = 0  # the proxy's own, where production's answer did not go to the client
+        self.answer_head = b""
+        self.answer_body: bytes | bytearray = b""
+        self.answer_bytes = 0
+        self.answer_truncated = False
+        self.answer_chunked = False  # how the client gets it
+        self.answer_close_delimited = False
+        self.arrivals: list[bytes] = []
+        self.start_ns = 0
+        self.connect_ns = self.sent_ns = self.first_byte_ns = self.total_ns = frames.UNKNOWN
+        self.stalled_ns = 0
+        self._stalled_since = 0
+        self._client_is_full = False
+        # the tee
+        self._decided = False
+        self.legs: list[Leg] = []
+        self.waiting_legs: list[Leg] = []
+        self.left = 0
+        self.twin_dropped = 0
+
+    # -- the request comes -------------------------------------------------------------------------------------------
+
+    def start(self, pieces: list[bytes], complete: bool, trailers: list[tuple[bytes, bytes]]) -> None:
+        """The head, and what came with it of the body. Raises Refused before anything was sent anywhere."""
+        runtime, head = self.runtime, self.head
+        if len(head.via) >= MAX_LOOPS - 1 and self._loops():
+            raise Refused(508, "loop", "The request has come through this proxy before.")
+        self._choose_route()
+        downstream = self.downstream
+        assert downstream is not None
+        self.forwarded = downstream.forwarded(head, runtime) + self.request_id_line()
+        request = serialise.request_head(head, runtime.production_host, self.forwarded)
+        self.start_ns = perf_counter_ns()
+        body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        self.complete = complete
+        if body:
+            self._retain(body)
+        if head.chunked:
+            body = chunked.encode(pieces)
+            if complete:
+                body += chunked.last_chunk(trailers)
+        self._first = request
+        connection = runtime.production.take(self)
+        if connection is None:
+            if not self.done:
+                self._pending = [request, body] if body else [request]
+                self._pending_bytes = len(request) + len(body)
+            return
+        self.connect_ns = 0
+        self._use(connection)
+        if len(body) <= JOINED:
+            connection.transport.write(request + body)
+        else:
+            connection.transport.writelines((request, body))
+        if complete:
+            self._request_written()
+        else:
+            self._long_upload(connection)
+
+    def request_id_line(self) -> bytes:
+        return b"" if self.head.request_id else b"X-Request-ID: " + self.request_id + b"\r\n"
+
+    def _loops(self) -> bool:
+        name = self.runtime.via.lower()
+        seen = sum(
+            1 for value in self.head.via for member in value.lower().split(b",") if member.split()[1:2] == [name]
+        )
+        return seen >= MAX_LOOPS - 1
+
+    def _choose_route(self) -> None:
+        runtime, head = self.runtime, self.head
+        number = runtime.router.find(head.method, head.target, head.field)
+        route = self.route = runtime.no_route if number is None else runtime.routes[number]
+        if head.websocket:
+            self.refused = o.EXCLUDED_UPGRADE
+        elif head.method not in runtime.mirrored_methods:
+            self.refused = o.EXCLUDED_METHOD
+        elif number is not None and route.candidates:
+            self.keep = route.keep_up_to
+            if not head.chunked and head.length > self.keep:
+                self._stop_keeping(o.BODY_TOO_LARGE)
+        if self.keep < 0:
+            self.body = None if head.chunked or head.length else b""
+
+    def body_pieces(self, pieces: list[bytes]) -> None:
+        body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        self._retain(body)
+        self._forward(chunked.encode(pieces) if self.head.chunked else body)
+
+    def body_complete(self, trailers: list[tuple[bytes, bytes]]) -> None:
+        self.complete = True
+        if self.head.chunked:
+            self._forward(chunked.last_chunk(trailers))
+        if self.connection is not None and self._pending is None:
+            self._request_written()
+
+    def _forward(self, data: bytes | bytearray) -> None:
+        if self._pending is not None:
+            self._pending.append(data)
+            self._pending_bytes += len(data)
+            if self._pending_bytes > PENDING and self.downstream is not None:
+                self.downstream.pause_request()
+        elif self.connection is not None and not self.connection.closed:
+            self.connection.transport.write(data)
+
+    def _retain(self, body: bytes) -> None:
+        """Keep the request's body for copies, within `mirror_up_to` and the budget."""
+        self.body_bytes += len(body)
+        kept = self.body
+        if kept is None or self.keep < 0:
+            self.body = None
+            return
+        if len(kept) + len(body) > self.keep:
+            self._stop_keeping(o.BODY_TOO_LARGE)
+            return
+        cost = len(body) + OVERHEAD
+        if not self.worker.budget.take(cost):
+            self._stop_keeping(o.BUFFER_FULL)
+            return
+        self._cost += cost
+        if kept:
+            if isinstance(kept, bytes):
+                kept = self.body = bytearray(kept)
+            kept += body
+        else:
+            # One bytearray a message that comes in several pieces: a list of small ones would cost far more.
+            self.body = body if self.complete else bytearray(body)
+
+    def _stop_keeping(self, reason: int) -> None:
+        self.body = None
+        self.drop_reason = reason
+        self.release_cost()
+
+    # -- production takes it -----------------------------------------------------------------------------------------
+
+    def _use(self, connection: ProductionConnection) -> None:
+        self.connection = connection
+        connection.exchange = self
+        connection.expect(self.head.method == b"HEAD")
+
+    def connection_made(self, connection: ProductionConnection) -> None:
+        if self.done:
+            connection.pool.give_back(connection)
+            return
+        self.connect_ns = perf_counter_ns() - self.start_ns
+        self._use(connection)
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            connection.transport.writelines(pending)
+            if self.downstream is not None:
+                self.downstream.resume_request()
+        if self.complete:
+            self._request_written()
+        else:
+            self._long_upload(connection)
+
+    def no_connection(self, code: int, kind: str, detail: str) -> None:
+        """`code` 0: production was not even asked, for all its connections are in use."""
+        if self.done:
+            return
+        production = self.runtime.production
+        if code and self._tried < len(production.endpoints):
+            self._tried += 1
+            self.endpoint = production.endpoint()
+            production.connect(self, self.endpoint)
+            return
+        self.endpoint = None
+        if not code:
+            self.refused = self.refused or o.EXCLUDED_REFUSED
+            self._answer_refused(503, kind, detail)
+        else:
+            self._answer_refused(504 if kind == "timeout" else 502, kind, detail)
+        self._production_done(code, detail)
+
+    def _request_written(self) -> None:
+        self.sent_ns = perf_counter_ns() - self.start_ns
+        self._close_rescue()
+        connection = self.connection
+        if connection is not None and not self.began:
+            self.worker.timers.arm(connection, self.runtime.first_byte_ns)
+        if not self._decided:
+            self._decide(self.drop_reason)
+
+    def _long_upload(self, connection: ProductionConnection) -> None:
+        """An early answer must survive a write that meets the reset behind it: a second descriptor keeps it readable.
+
+        Guarded by tests/e2e/test_streaming.py; uvloop lost 40 of 40 such answers, the descriptor saved 40 of 40.
+        """
+        if self._rescue < 0 and not connection.pool.address.tls:
+            with suppress(OSError):
+                self._rescue = os.dup(connection.transport.get_extra_info("socket").fileno())
+
+    def _close_rescue(self) -> None:
+        if self._rescue >= 0:
+            os.close(self._rescue)
+            self._rescue = -1
+
+    def _rescue_answer(self) -> bytes:
+        fd, self._rescue = self._rescue, -1
+        data = b""
+        with socket.socket(fileno=fd) as sock, suppress(OSError):
+            sock.setblocking(False)
+            while len(data) < 1 << 20 and (piece := sock.recv(65536)):
+                data += piece
+        return data
+
+    def production_full(self) -> None:
+        """Production reads more slowly than the client sends."""
+        if self.downstream is not None:
+            self.downstream.pause_request()
+        if self.connection is not None:
+            self.worker.timers.arm(self.connection, self.runtime.idle_ns)
+
+    def production_drained(self) -> None:
+        if self.downstream is not None:
+            self.downstream.resume_request()
+        connection = self.connection
+        if connection is None:
+            return
+        if self.complete and not self.began:
+            self.sent_ns = perf_counter_ns() - self.start_ns
+            self.worker.timers.arm(connection, self.runtime.first_byte_ns)
+        elif not self.began:
+            connection.deadline = 0
+
+    # -- production answers ------------------------------------------------------------------------------------------
+
+    def answer_interim(self, head: a.AnswerHead) -> None:
+        self._resent = True  # an answer byte has come: never send the request again
+        if self.downstream is not None and not self.head.old:
+            self.downstream.write(serialise.answer_head(head, old_client=False, close=False))
+
+    def answer_whole(self, head: a.AnswerHead, body: bytes) -> None:
+        now = perf_counter_ns()
+        self.first_byte_ns = self.total_ns = now - self.start_ns
+        self.status = head.status
+        self.answer_head = head.raw
+        if head.status == 101:
+            self._switch(head, body)
+            return
+        if body:
+            self._keep_answer(body)
+        downstream = self.downstream
+        if downstream is not None:
+            close = self._closes(head)
+            if close or self.head.old or head.drop or head.old:
+                raw = serialise.answer_head(head, old_client=self.head.old, close=close)
+            else:
+                raw = head.raw
+            if len(body) <= JOINED:
+                downstream.write(raw + body)
+            else:
+                downstream.writelines((raw, body))
+        self._answered()
+
+    def answer_began(self, head: a.AnswerHead, more: bool) -> None:
+        self.first_byte_ns = perf_counter_ns() - self.start_ns
+        self.began = True
+        self.status = head.status
+        self.answer_head = head.raw
+        self.answer_body = bytearray()
+        old = self.head.old
+        self.answer_close_delimited = old and head.framing >= a.CHUNKED
+        self.answer_chunked = not old and head.framing >= a.CHUNKED
+        if self.downstream is not None:
+            raw = serialise.answer_head(head, old_client=old, close=self._closes(head))
+            if more:
+                self._out = raw
+            else:
+                self.downstream.write(raw)
+        if self.connection is not None:
+            self.worker.timers.arm(self.connection, self.runtime.idle_ns)
+
+    def _closes(self, head: a.AnswerHead) -> bool:
+        """Whether the client's connection ends after this answer."""
+        downstream = self.downstream
+        assert downstream is not None
+        close = downstream.closes_after(self.head) or not self.complete
+        if self.head.old and head.framing >= a.CHUNKED:
+            close = True
+        downstream.will_close = close
+        return close
+
+    def answer_pieces(self, pieces: list[bytes]) -> None:
+        connection = self.connection
+        for piece in pieces:
+            self._keep_answer(piece)
+        if len(self.arrivals) < 4096 and self.legs:
+            now = perf_counter_ns() - self.start_ns
+            self.arrivals.append(frames.arrival(now, min(self.answer_bytes, 0xFFFFFFFF)))
+        if connection is not None and not self._client_is_full:
+            self.worker.timers.arm(connection, self.runtime.idle_ns)
+        if self.downstream is not None:
+            out, self._out = self._out, b""
+            if self.answer_chunked:
+                self.downstream.write(out + chunked.encode(pieces))
+            elif len(pieces) == 1 and not out:
+                self.downstream.write(pieces[0])
+            else:
+                self.downstream.writelines((out, *pieces) if out else pieces)
+
+    def answer_ended(self, trailers: list[tuple[bytes, bytes]]) -> None:
+        self.total_ns = perf_counter_ns() - self.start_ns
+        downstream = self.downstream
+        if downstream is not None:
+            out, self._out = self._out, b""
+            if self.answer_chunked:
+                out += chunked.last_chunk(trailers)
+            if out:
+                downstream.write(out)
+        self._answered()
+
+    def _answered(self) -> None:
+        """Production's answer is whole and with the client."""
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            if self.complete:
+                connection.release()
+            else:
+                self._early = True
+                connection.drop()
+        self._production_done(o.COMPLETE, "")
+
+    def _keep_answer(self, piece: bytes) -> None:
+        kept = len(self.answer_body)
+        self.answer_bytes += len(piece)
+        if self.answer_truncated or not (self.legs or not self._decided):
+            return
+        room = self.runtime.keep_up_to - kept
+        cost = len(piece) + OVERHEAD
+        if len(piece) > room:
+            self.answer_truncated = True
+            piece = piece[:room]
+        if self.keep < 0 or not self.worker.budget.take(cost):
+            self.answer_truncated = True
+            return
+        self._cost += cost
+        if kept:
+            assert isinstance(self.answer_body, bytearray)
+            self.answer_body += piece
+        else:
+            self.answer_body = bytearray(piece) if self.began else piece
+
+    def _switch(self, head: a.AnswerHead, first: bytes) -> None:
+        """101: from here on the two connections are a tunnel."""
+        connection, self.connection = self.connection, None
+        downstream = self.downstream
+        assert connection is not None
+        if downstream is None or not self.head.websocket:
+            connection.drop()
+            self._answer_refused(502, "protocol_error", "The upstream switched protocols without being asked to.")
+            self._production_done(o.PROTOCOL_ERROR, "unasked 101")
+            return
+        raw = serialise.answer_head(head, old_client=False, close=False)
+        self.downstream = None
+        self._production_done(o.COMPLETE, "")
+        downstream.open_tunnel(connection, raw + first, self.runtime)
+
+    # -- production fails --------------------------------------------------------------------------------------------
+
+    def production_failed(self, code: int, kind: str, detail: str) -> None:
+        connection = self.connection
+        if connection is None:
+            return
+        if self._rescue >= 0 and not self.began:
+            data = self._rescue_answer()
+            if data:
+                self._read_rescued(connection, data, code, kind, detail)
+                return
+        self._failed(code, kind, detail)
+
+    def _read_rescued(self, connection: ProductionConnection, data: bytes, code: int, kind: str, detail: str) -> None:
+        connection.expect(self.head.method == b"HEAD")
+        connection.data_received(data)
+        if not self.done:
+            connection.eof_received()
+        if not self.done:
+            self._failed(code, kind, detail)
+
+    def _failed(self, code: int, kind: str, detail: str) -> None:
+        connection, self.connection = self.connection, None
+        assert connection is not None
+        resend = self._may_resend(connection, code)
+        connection.drop()
+        if resend:
+            self._resent = True
+            endpoint = self.endpoint
+            assert endpoint is not None
+            body = self.body or b""
+            if self.head.chunked:
+                body = chunked.encode([bytes(body)]) + chunked.last_chunk([])
+            self._pending = [self._first, body] if body else [self._first]
+            self.runtime.production.connect(self, endpoint)
+            return
+        if code == o.CONNECT_ERROR and self.endpoint is not None:
+            self.endpoint.down_until_ns = perf_counter_ns() + 1_000_000_000
+        if self.began:
+            self._cut_client()
+        else:
+            self._answer_refused(_STATUS.get(kind, 502), kind, detail)
+        self._production_done(code, detail)
+
+    def _may_resend(self, connection: ProductionConnection, code: int) -> bool:
+        """Once, and only what cannot have had an effect, or has none: RFC 9110 §9.2.2."""
+        return (
+            code == o.RESET
+            and connection.uses > 1
+            and not self._resent
+            and not self.began
+            and self.complete
+            and self.body is not None
+            and self.downstream is not None
+            and (self.head.method in IDEMPOTENT or self.head.idempotency_key)
+        )
+
+    def production_slow(self) -> None:
+        """A deadline of production's passed: its first byte, the next one, or its reading of the request."""
+        connection, self.connection = self.connection, None
+        if connection is None or self.done:
+            return
+        connection.drop()
+        if self.began:
+            detail = f"Production sent nothing for {self.runtime.idle_ns / 1e9:g} s within its answer."
+            self._cut_client()
+        else:
+            detail = f"Production did not answer within {self.runtime.first_byte_ns / 1e9:g} s."
+            self._answer_refused(504, "timeout", detail)
+        self._production_done(o.TIMEOUT, detail)
+
+    def _answer_refused(self, status: int, kind: str, detail: str) -> None:
+        self.status = 0
+        if self.downstream is not None:
+            self.downstream.answer_for(self, status, kind, detail)
+
+    def _cut_client(self) -> None:
+        """The answer cannot be finished: the client must not take it for whole."""
+        if self.downstream is not None:
+            if self._out:
+                self.downstream.write(self._out)
+            self.downstream.cut(reset=self.answer_close_delimited)
+
+    # -- the client --------------------------------------------------------------------------------------------------
+
+    def client_left(self) -> None:
+        """Production is cancelled, copies go on."""
+        self.downstream = None
+        if self.done:
+            return
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            connection.drop()
+        else:
+            self.runtime.production.leave(self)
+        if not self.complete:
+            self.drop_reason = o.DROPPED_CLIENT_ABORTED
+        self._production_done(o.CLIENT_ABORTED, "The client went away.")
+
+    def refuse_unsent(self, status: int) -> None:
+        """The request is refused before a byte of it was sent anywhere."""
+        self.downstream = None
+        self._choose_route()
+        self.refused = o.EXCLUDED_REFUSED
+        self.status_answered = status
+        self._production_done(0, "The request was refused.")
+
+    def body_refused(self, status: int) -> None:
+        """The request's body is faulty or too long: production's message is aborted unfinished, nothing is copied."""
+        self.status_answered = status
+        self.refused = self.refused or o.EXCLUDED_REFUSED
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            connection.drop()
+        else:
+            self.runtime.production.leave(self)
+        self._production_done(0, "The request was refused.")
+
+    def client_full(self) -> None:
+        """The client reads more slowly than production sends: stop reading, and the clock that blames production."""
+        self._client_is_full = True
+        connection = self.connection
+        if connection is not None and not connection.closed:
+            connection.transport.pause_reading()
+            connection.deadline = 0
+            self._stalled_since = perf_counter_ns()
+
+    def client_drained(self) -> None:
+        self._client_is_full = False
+        if self._stalled_since:
+            self.stalled_ns += perf_counter_ns() - self._stalled_since
+            self._stalled_since = 0
+        connection = self.connection
+        if connection is not None and not connection.closed:
+            connection.transport.resume_reading()
+            self.worker.timers.arm(connection, self.runtime.idle_ns)
+
+    # -- the tee -----------------------------------------------------------------------------------------------------
+
+    def _decide(self, drop_reason: int) -> None:
+        self._decided = True
+        tee.decide(self, drop_reason)
+        if not self.legs:
+            self.release_cost()
+            self.answer_truncated = True
+
+    def _production_done(self, outcome: int, error: str) -> None:
+        if self.done:
+            return
+        self.done = True
+        self.outcome = outcome
+        self.error = error
+        if self.total_ns < 0:
+            self.total_ns = perf_counter_ns() - self.start_ns
+        self._pending = None
+        self._close_rescue()
+        if not self._decided:
+            if not self.complete and not self.drop_reason:
+                # Production has answered, or failed, before the request was whole: there is nothing to copy.
+                self.refused = self.refused or o.EXCLUDED_REFUSED
+            self._decide(self.drop_reason)
+        self.worker.counted(self)
+        downstream = self.downstream
+        if downstream is not None:
+            self.downstream = None
+            downstream.exchange_done(self._early)
+        for leg in self.waiting_legs:
+            leg.start()
+        self.waiting_legs = []
+        if not self.left:
+            self._settle()
+
+    def leg_done(self) -> None:
+        self.left -= 1
+        if not self.left and self.done:
+            self._settle()
+
+    def _settle(self) -> None:
+        if self.legs:
+            tee.record(self)
+            self.legs = []
+        self.release_cost()
+
+    def release_cost(self) -> None:
+        if self._cost:
+            self.worker.budget.give(self._cost)
+            self._cost = 0

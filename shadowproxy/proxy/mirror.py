@@ -1,0 +1,394 @@
+"""Mirrors: the copies that go to one candidate (or the twin), and what it costs to send them.
+
+Law: `refusal` and `send` are synchronous, bounded and never raise; nobody ever waits for a leg. Each leg that was sent
+ends in exactly one outcome, and a mirror shares no connection, limit or timer with production or another mirror.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections import deque
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Final
+
+from shadowproxy.core import outcome as o
+from shadowproxy.core.breaker import Breaker
+from shadowproxy.core.budget import OVERHEAD, Budget
+from shadowproxy.http1.answer import AnswerHead
+from shadowproxy.proxy.pool import Address, Pool
+from shadowproxy.proxy.timers import SECOND_NS
+from shadowproxy.proxy.upstream import IDLE, UpstreamConnection
+from shadowproxy.wire import frames
+
+if TYPE_CHECKING:
+    from shadowproxy.core.ledger import Row
+    from shadowproxy.proxy.exchange import Exchange
+    from shadowproxy.proxy.timers import Timers
+    from shadowproxy.settings.snapshot import Candidate
+
+CONNECT_S: Final = 1.0
+KEEP_ALIVE_S: Final = 4.0
+MAX_AGE_S: Final = 300.0
+LEAST_TIMEOUT_NS: Final = 5 * SECOND_NS
+LONGEST_TIMEOUT_NS: Final = 600 * SECOND_NS
+FACTOR: Final = 3  # times production's own time
+
+READ: Final = 64 << 10  # bytes a leg reads in one turn
+TURN_S: Final = 0.01
+TURN_BYTES: Final = 4 << 20  # bytes that all legs of a worker read in 10 ms
+MAX_ARRIVALS: Final = 4096  # pieces of a stream whose arrival is kept
+
+_FAILURES: Final = frozenset({o.CONNECT_ERROR, o.TIMEOUT, o.RESET})
+
+
+class ReadBudget:
+    """What all mirror legs of a worker may read: held bytes do not bound the CPU that discarding them takes.
+
+    A leg that used up its turn is paused and gets its next one with the next tick of 10 ms, round robin.
+    """
+
+    __slots__ = ("_loop", "_paused", "_scheduled", "_spent", "buffer")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._paused: deque[MirrorConnection] = deque()
+        self._scheduled = False
+        self._spent = 0
+        self.buffer = memoryview(bytearray(READ))
+
+    def spend(self, connection: MirrorConnection, size: int) -> None:
+        self._spent += size
+        if size >= READ or self._spent >= TURN_BYTES:
+            connection.transport.pause_reading()
+            self._paused.append(connection)
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_later(TURN_S, self._turn)
+
+    def _turn(self) -> None:
+        self._scheduled = False
+        self._spent = 0
+        paused = self._paused
+        for _ in range(min(len(paused), TURN_BYTES // READ)):
+            connection = paused.popleft()
+            if not connection.closed:
+                connection.transport.resume_reading()
+        if paused:
+            self._scheduled = True
+            self._loop.call_later(TURN_S, self._turn)
+
+
+class ConnectRate:
+    """New connections to candidates: 50 a second for a worker, of which TLS ones count five-fold."""
+
+    __slots__ = ("_at_ns", "_tokens")
+
+    RATE: Final = 50.0
+    TLS_COST: Final = 5.0
+
+    def __init__(self) -> None:
+        self._tokens = self.RATE
+        self._at_ns = perf_counter_ns()
+
+    def take(self, tls: bool) -> bool:
+        now = perf_counter_ns()
+        self._tokens = min(self.RATE, self._tokens + (now - self._at_ns) * self.RATE / 1e9)
+        self._at_ns = now
+        cost = self.TLS_COST if tls else 1.0
+        if self._tokens < cost:
+            return False
+        self._tokens -= cost
+        return True
+
+
+class MirrorConnection(UpstreamConnection, asyncio.BufferedProtocol):
+    """Reads through one buffer that all legs of a worker share, so that one read is at most `READ` bytes."""
+
+    def __init__(self, pool: Pool, reads: ReadBudget) -> None:
+        super().__init__(pool)
+        self.leg: Leg | None = None
+        self._reads = reads
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._reads.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._reads.spend(self, nbytes)
+        self.data_received(bytes(self._reads.buffer[:nbytes]))
+
+    def whole(self, head: AnswerHead, body: bytes) -> None:
+        if self.leg is not None:
+            self.leg.whole(head, body)
+
+    def began(self, head: AnswerHead, more: bool) -> None:
+        if self.leg is not None:
+            self.leg.began(head)
+
+    def pieces(self, pieces: list[bytes]) -> None:
+        if self.leg is not None:
+            self.leg.pieces(pieces)
+
+    def ended(self, trailers: list[tuple[bytes, bytes]]) -> None:
+        if self.leg is not None:
+            self.leg.finish(o.COMPLETE)
+
+    def failed(self, code: int, kind: str, detail: str) -> None:
+        if self.leg is not None:
+            self.leg.finish(code, detail)
+
+    def expired(self) -> None:
+        """A connection has no deadline of its own; its leg has one."""
+
+
+class Leg:
+    """One copy of one request: what was sent, what came back, and when."""
+
+    __slots__ = (
+        "_cost",
+        "_dialing",
+        "armed",
+        "arrivals",
+        "body",
+        "body_bytes",
+        "connect_ns",
+        "connection",
+        "deadline",
+        "done",
+        "error",
+        "exchange",
+        "first_byte_ns",
+        "head",
+        "mirror",
+        "outcome",
+        "role",
+        "row",
+        "sent_ns",
+        "start_ns",
+        "status",
+        "total_ns",
+        "truncated",
+    )
+
+    def __init__(self, mirror: Mirror, exchange: Exchange, role: int, row: Row) -> None:
+        self.mirror = mirror
+        self.exchange = exchange
+        self.role = role
+        self.row = row
+        self.deadline = 0
+        self.armed = 0
+        self.connection: MirrorConnection | None = None
+        self._dialing: asyncio.Task[None] | None = None
+        self._cost = 0
+        self.done = False
+        self.outcome = 0
+        self.status = 0
+        self.head = b""
+        self.body: bytes | bytearray = b""
+        self.body_bytes = 0
+        self.truncated = False
+        self.error = ""
+        self.arrivals: list[bytes] = []
+        self.start_ns = 0
+        self.connect_ns = self.sent_ns = self.first_byte_ns = self.total_ns = frames.UNKNOWN
+
+    def start(self) -> None:
+        mirror = self.mirror
+        self.start_ns = perf_counter_ns()
+        mirror.timers.arm(self, mirror.first_look_ns)
+        connection = mirror.pool.take()
+        if connection is not None:
+            self.connect_ns = 0
+            self._write(connection)
+        else:
+            self._dialing = mirror.pool.connect(self._connected, self._not_connected)
+
+    def _connected(self, connection: UpstreamConnection) -> None:
+        self._dialing = None
+        if self.done:
+            self.mirror.pool.give_back(connection)
+            return
+        self.connect_ns = perf_counter_ns() - self.start_ns
+        self._write(connection)
+
+    def _not_connected(self, code: int, kind: str, detail: str) -> None:
+        self._dialing = None
+        if not self.done:
+            self.finish(code, detail)
+
+    def _write(self, connection: UpstreamConnection) -> None:
+        assert isinstance(connection, MirrorConnection)
+        self.connection = connection
+        connection.leg = self
+        exchange = self.exchange
+        head, body = self.mirror.request(exchange)
+        connection.expect(exchange.head.method == b"HEAD")
+        if len(body) <= 16384:
+            connection.transport.write(head + body)
+        else:
+            connection.transport.writelines((head, body))
+        self.sent_ns = perf_counter_ns() - self.start_ns
+
+    def whole(self, head: AnswerHead, body: bytes) -> None:
+        self.first_byte_ns = perf_counter_ns() - self.start_ns
+        self.status = head.status
+        self.head = head.raw
+        if body:
+            self._keep(body)
+        self.finish(o.COMPLETE)
+
+    def began(self, head: AnswerHead) -> None:
+        self.first_byte_ns = perf_counter_ns() - self.start_ns
+        self.status = head.status
+        self.head = head.raw
+        self.body = bytearray()
+
+    def pieces(self, pieces: list[bytes]) -> None:
+        for piece in pieces:
+            self._keep(piece)
+        if len(self.arrivals) < MAX_ARRIVALS:
+            self.arrivals.append(frames.arrival(perf_counter_ns() - self.start_ns, min(self.body_bytes, 0xFFFFFFFF)))
+        if self.body_bytes > self.mirror.settings.answer_up_to:
+            self.finish(o.TRUNCATED, f"The answer is longer than {self.mirror.settings.answer_up_to} bytes.")
+
+    def _keep(self, piece: bytes) -> None:
+        """Keep what fits into `keep_up_to` and the budget; count everything."""
+        kept = len(self.body)
+        self.body_bytes += len(piece)
+        room = self.exchange.runtime.keep_up_to - kept
+        if self.truncated or room <= 0:
+            self.truncated = True
+            return
+        if len(piece) > room:
+            piece = piece[:room]
+            self.truncated = True
+        cost = len(piece) + OVERHEAD
+        if not self.mirror.budget.take(cost):
+            self.truncated = True
+            return
+        self._cost += cost
+        if kept:
+            self.body += piece
+        else:
+            self.body = bytearray(piece) if isinstance(self.body, bytearray) else piece
+
+    def expired(self) -> None:
+        """`timeout: auto` depends on production's own time, which may not be known yet: look again until it is."""
+        now = perf_counter_ns()
+        left = self.mirror.time_left(self, now)
+        if left <= 0:
+            seconds = (now - self.start_ns) / SECOND_NS
+            self.finish(o.TIMEOUT, f"No whole answer within {seconds:.3g} s.")
+        else:
+            self.mirror.timers.arm(self, left)
+
+    def finish(self, outcome: int, error: str = "") -> None:
+        if self.done:
+            return
+        self.done = True
+        self.deadline = 0
+        self.outcome = outcome
+        self.error = error
+        self.total_ns = perf_counter_ns() - self.start_ns
+        mirror = self.mirror
+        mirror.in_flight -= 1
+        if self._dialing is not None:
+            self._dialing.cancel()
+            self._dialing = None
+        connection = self.connection
+        if connection is not None:
+            self.connection = None
+            connection.leg = None
+            if outcome == o.COMPLETE and connection.state == IDLE:
+                mirror.pool.give_back(connection)
+            else:
+                connection.give_up()
+        mirror.count(outcome, self.total_ns)
+        self.exchange.leg_done()
+
+    def give_back(self) -> None:
+        """What was kept has gone to the recorder, or nowhere."""
+        self.mirror.budget.give(self._cost)
+        self._cost = 0
+
+
+class Mirror:
+    """One candidate, or the twin: its pool, breaker and limits live as long as its upstream's identity does."""
+
+    def __init__(
+        self,
+        settings: Candidate,
+        *,
+        workers: int,
+        timers: Timers,
+        budget: Budget,
+        reads: ReadBudget,
+        rate: ConnectRate,
+        tls: ssl.SSLContext | None,
+    ) -> None:
+        self.timers = timers
+        self.budget = budget
+        self._rate = rate
+        self.in_flight = 0
+        self.finished: dict[int, int] = {}
+        self.address = Address.of(settings.url)
+        self.pool = Pool(
+            self.address,
+            lambda pool: MirrorConnection(pool, reads),
+            limit=1 << 30,  # max_in_flight bounds it
+            connect_s=CONNECT_S,
+            keep_alive_s=KEEP_ALIVE_S,
+            max_age_s=MAX_AGE_S,
+            tls=tls,
+            server_name=settings.tls.server_name,
+            receive_buffer=2 * READ,
+        )
+        self.breaker = Breaker(settings.breaker.failures, settings.breaker.window, settings.breaker.probe)
+        self.update(settings, workers)
+
+    def update(self, settings: Candidate, workers: int) -> None:
+        """Take over settings that leave the upstream's identity as it is."""
+        self.settings = settings
+        self.max_in_flight = max(1, -(-settings.max_in_flight // workers))
+        timeout = settings.timeout
+        self._timeout_ns = 0 if timeout is None else round(timeout * SECOND_NS)
+        self.first_look_ns = self._timeout_ns or LEAST_TIMEOUT_NS
+
+    def refusal(self, body_bytes: int) -> int:
+        """Why no copy may leave now, as an index into core.outcome.DROPPED; 0 reserves a place and must be used."""
+        if body_bytes > self.settings.mirror_up_to:
+            return o.BODY_TOO_LARGE
+        if self.in_flight >= self.max_in_flight:
+            return o.IN_FLIGHT
+        breaker = self.breaker
+        if not breaker.allows(self.timers.now / SECOND_NS):
+            return o.BREAKER_OPEN
+        if not self.pool.idle and not self._rate.take(self.address.tls):
+            breaker.unused()
+            return o.CONNECT_RATE
+        self.in_flight += 1
+        return 0
+
+    def request(self, exchange: Exchange) -> tuple[bytes, bytes | bytearray]:
+        plan = exchange.runtime.copies[self.settings.name]
+        body = plan.body(exchange.body or b"") or b""
+        return plan.head(exchange, len(body)), body
+
+    def time_left(self, leg: Leg, now: int) -> int:
+        """ns until the leg has run too long; positive while that cannot be said yet."""
+        ran = now - leg.start_ns
+        if self._timeout_ns:
+            return self._timeout_ns - ran
+        if ran >= LONGEST_TIMEOUT_NS:
+            return 0
+        production_ns = leg.exchange.total_ns
+        if production_ns < 0:
+            return SECOND_NS
+        return min(max(LEAST_TIMEOUT_NS, FACTOR * production_ns), LONGEST_TIMEOUT_NS) - ran
+
+    def count(self, outcome: int, total_ns: int) -> None:
+        self.finished[outcome] = self.finished.get(outcome, 0) + 1
+        if outcome in _FAILURES:
+            self.breaker.failed(self.timers.now / SECOND_NS)
+        else:
+            self.breaker.succeeded(self.timers.now / SECOND_NS)

@@ -1,0 +1,169 @@
+"""The runtime: a snapshot compiled for the data plane. A request keeps the runtime that it began with.
+
+What outlives a configuration (production's connections, mirrors with their breakers, the ledger) is the worker's, and
+is looked up here by its identity.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import random
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from shadowproxy.core.ledger import TWIN, Ledger, Row
+from shadowproxy.core.routes import Router
+from shadowproxy.core.sampling import cookie, is_sampled
+from shadowproxy.proxy.copies import CopyPlan, json_keys, lookup
+from shadowproxy.proxy.heads import RequestHeads
+from shadowproxy.wire import frames
+
+if TYPE_CHECKING:
+    from shadowproxy.proxy.exchange import Exchange
+    from shadowproxy.proxy.mirror import Mirror
+    from shadowproxy.proxy.production import Production
+    from shadowproxy.settings.snapshot import Candidate, Snapshot
+
+NS: Final = 1e9
+
+
+class Entry:
+    """One candidate on one route: whether it takes part, and the ledger row that counts it."""
+
+    __slots__ = ("is_due", "member", "mirror", "role", "row", "settings")
+
+    def __init__(self, settings: Candidate, mirror: Mirror, role: int, row: Row, member: bool) -> None:
+        self.settings = settings
+        self.mirror = mirror
+        self.role = role
+        self.row = row
+        self.member = member
+        self.is_due = _sampler(settings)
+
+
+class RoutePlan:
+    """One route; number frames.NO_ROUTE stands for "none matched"."""
+
+    __slots__ = ("candidates", "keep_up_to", "name", "number", "twin")
+
+    def __init__(self, number: int, name: str, candidates: list[Entry], twin: Entry | None) -> None:
+        self.number = number
+        self.name = name
+        self.candidates = candidates
+        self.twin = twin
+        members = [entry.settings for entry in candidates if entry.member]
+        self.keep_up_to = max((settings.mirror_up_to for settings in members), default=-1)  # of a request's body
+
+    def rows(self) -> list[Row]:
+        rows = [entry.row for entry in self.candidates]
+        return rows if self.twin is None else [*rows, self.twin.row]
+
+
+class Runtime:
+    def __init__(self, snapshot: Snapshot, production: Production, mirrors: dict[str, Mirror], ledger: Ledger) -> None:
+        self.snapshot = snapshot
+        self.generation = snapshot.generation
+        self.production = production
+        self.mirrors = mirrors
+        limits = snapshot.limits
+        self.limits = limits
+        self.heads = RequestHeads(limits.headers)
+        self.head_timeout_ns = round(limits.head_timeout * NS)
+        self.body_idle_ns = round(limits.body_idle * NS)
+        self.keep_alive_ns = round(limits.keep_alive * NS)
+        self.client_stall_ns = round(limits.client_stall * NS)
+        self.connection_age_ns = round(limits.connection_age * NS)
+        self.tunnel_idle_ns = round(limits.tunnel_idle * NS)
+        timeouts = snapshot.production.timeouts
+        self.first_byte_ns = round(timeouts.first_byte * NS)
+        self.idle_ns = round(timeouts.idle * NS)
+        self.body_limit = limits.body or (1 << 62)
+        self.keep_up_to = max(snapshot.pairs.store_up_to, snapshot.compare.up_to)  # of an answer's body
+        self.via = snapshot.via.encode()
+        self.via_11 = b"Via: 1.1 " + self.via + b"\r\n"
+        self.via_10 = b"Via: 1.0 " + self.via + b"\r\n"
+        self.production_host = _production_host(snapshot.production.host, production)
+        self.mirrored_methods = frozenset(method.encode() for method in snapshot.mirror.methods)
+        self._trusted = [ipaddress.ip_network(network, strict=False) for network in snapshot.trusted_proxies]
+        self.router = Router([route.match for route in snapshot.routes])
+        known = list(snapshot.candidates) + ([snapshot.twin] if snapshot.twin else [])
+        self.copies = {
+            settings.name: CopyPlan(settings, mirrors[settings.name].address.authority) for settings in known
+        }
+        self.routes = [
+            self._plan(ledger, number, route.name, route.candidates) for number, route in enumerate(snapshot.routes)
+        ]
+        self.no_route = self._plan(ledger, frames.NO_ROUTE, None, ())
+        self.compared_up_to = max([self.keep_up_to, *(route.compare.up_to for route in snapshot.routes)])
+        self.keep_up_to = self.compared_up_to
+
+    def _plan(self, ledger: Ledger, number: int, name: str | None, wanted: tuple[str, ...] | None) -> RoutePlan:
+        candidates = [
+            Entry(
+                settings,
+                self.mirrors[settings.name],
+                frames.FIRST_CANDIDATE + at,
+                ledger.row(settings.trial, settings.name, name),
+                wanted is None or settings.name in wanted,
+            )
+            for at, settings in enumerate(self.snapshot.candidates)
+        ]
+        twin = self.snapshot.twin
+        entry = None
+        if twin is not None:
+            row = ledger.row(twin.trial, TWIN, name)
+            entry = Entry(twin, self.mirrors[twin.name], frames.TWIN, row, any(c.member for c in candidates))
+        return RoutePlan(number, name or "", candidates, entry)
+
+    def trusts(self, peer: str) -> bool:
+        """Whether X-Forwarded-* of this peer is appended to rather than replaced."""
+        if not self._trusted:
+            return False
+        try:
+            address = ipaddress.ip_address(peer)
+        except ValueError:
+            return False
+        return any(address in network for network in self._trusted if network.version == address.version)
+
+
+def shuffled(legs: list[object]) -> None:
+    """Twin and candidates leave in random order, so that no side is always measured first."""
+    random.shuffle(legs)
+
+
+def _production_host(setting: str, production: Production) -> bytes:
+    """Empty: as the client said it."""
+    if setting == "preserve":
+        return b""
+    if setting == "upstream":
+        return production.endpoints[0].pool.address.authority
+    return setting.encode()
+
+
+def _sampler(settings: Candidate) -> Callable[[Exchange], bool]:
+    share = settings.sample
+    if share >= 1.0:
+        return lambda _exchange: True
+    if share <= 0.0:
+        return lambda _exchange: False
+    key_of = _keyed(settings.sample_key)
+    return lambda exchange: is_sampled(key_of(exchange) or exchange.request_id, share)
+
+
+def _keyed(sample_key: str) -> Callable[[Exchange], bytes | None]:
+    kind, _, name = sample_key.partition(":")
+    if kind == "header":
+        field = name.lower().encode()
+        return lambda exchange: exchange.head.field(field)
+    if kind == "cookie":
+        wanted = name.encode()
+        return lambda exchange: cookie(exchange.head.field(b"cookie") or b"", wanted)
+    if kind == "json":
+        keys = json_keys(name)
+
+        def of_body(exchange: Exchange) -> bytes | None:
+            value = lookup(exchange.body or b"", keys)
+            return None if value is None else str(value).encode()
+
+        return of_body
+    return lambda exchange: exchange.request_id

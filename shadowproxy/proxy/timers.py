@@ -1,0 +1,72 @@
+"""Deadlines, by one sweep each 100 ms.
+
+Law: an expiry comes late by at most a tick and never early. Moving a deadline further away costs one assignment; the
+sweep finds out when it looks (tests/proxy/test_timers.py::test_a_moved_deadline_is_found_by_the_sweep).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, Protocol
+
+TICK_NS: Final = 100_000_000
+SECOND_NS: Final = 1_000_000_000
+
+
+class Timed(Protocol):
+    """Something with one deadline. `deadline` is 0 when there is none; `armed` is the tick in which it is looked at."""
+
+    deadline: int
+    armed: int
+
+    def expired(self) -> None: ...
+
+
+class Timers:
+    """Times are ns of one monotonic clock; `now` is the time of the last sweep."""
+
+    __slots__ = ("_clock", "_slots", "_swept", "now")
+
+    def __init__(self, clock: Callable[[], int]) -> None:
+        self._clock = clock
+        self.now = clock()
+        self._swept = self.now // TICK_NS
+        self._slots: dict[int, list[Timed]] = {}
+
+    def arm(self, timed: Timed, delay_ns: int) -> None:
+        """`timed.expired()` is called `delay_ns` from now, unless the deadline is moved or set to 0 before."""
+        # `now` may be a tick old: the tick that is added keeps an expiry from coming early.
+        deadline = timed.deadline = self.now + delay_ns + TICK_NS
+        slot = deadline // TICK_NS
+        if timed.armed == 0 or slot < timed.armed:
+            self._place(timed, slot)
+
+    def _place(self, timed: Timed, slot: int) -> None:
+        timed.armed = slot
+        entries = self._slots.get(slot)
+        if entries is None:
+            self._slots[slot] = [timed]
+        else:
+            entries.append(timed)
+
+    def sweep(self) -> None:
+        now = self.now = self._clock()
+        last = now // TICK_NS
+        slots = self._slots
+        for slot in range(self._swept + 1, last + 1):
+            entries = slots.pop(slot, None)
+            if entries is None:
+                continue
+            for timed in entries:
+                if timed.armed != slot:
+                    continue  # it was armed anew for an earlier tick
+                timed.armed = 0
+                deadline = timed.deadline
+                if deadline == 0:
+                    continue
+                if deadline <= now:
+                    timed.deadline = 0
+                    timed.expired()
+                else:
+                    self._place(timed, max(deadline // TICK_NS, last + 1))
+        self._swept = last

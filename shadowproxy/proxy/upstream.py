@@ -1,0 +1,285 @@
+"""One connection to an upstream, production's or a mirror's: it reads answers and tells its owner what came.
+
+Law: each request that was begun on a connection ends in exactly one of `whole`, `ended` or `failed`. Framing decides
+where an answer ends; what an upstream sends beyond that only forbids that the connection is used again.
+
+    state      bytes are                                   the connection's end is
+    IDLE       unasked for: the connection is closed       expected
+    HEAD       an answer's head, after any 1xx             upstream_closed, or reset
+    LENGTH     the body, so many bytes of it               truncated
+    CHUNKED    the body in chunks                          truncated
+    CLOSE      the body                                    its end, unless it was a reset
+    TUNNEL     the tunnel's                                the tunnel's end
+"""
+
+from __future__ import annotations
+
+import asyncio
+import select
+from typing import TYPE_CHECKING, Final, cast
+
+from shadowproxy.core import outcome as o
+from shadowproxy.http1 import answer as a
+from shadowproxy.http1.chunked import ChunkedDecoder, ChunkedError
+from shadowproxy.http1.refusal import Refused
+
+if TYPE_CHECKING:
+    from shadowproxy.proxy.pool import Pool
+
+IDLE, HEAD, LENGTH, CHUNKED, CLOSE, ENDED, TUNNEL = range(7)
+
+MAX_HEAD: Final = 64 << 10  # bytes of an answer's head
+MAX_INTERIM: Final = 32  # 1xx answers before the answer
+_END: Final = b"\r\n\r\n"
+
+
+class UpstreamConnection(asyncio.BaseProtocol):
+    """Subclasses say what happens to what was read; `failed` gets an outcome's code and one sentence."""
+
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
+        self.transport: asyncio.Transport = cast(asyncio.Transport, None)  # set by connection_made, before any use
+        self.state = IDLE
+        self.deadline = 0
+        self.armed = 0
+        self.born_ns = 0
+        self.idle_since_ns = 0
+        self.uses = 0
+        self.closed = False
+        self.reusable = True
+        self._poller: select.poll | None = None
+        self._held = b""
+        self._left = 0
+        self._interim = 0
+        self._head_request = False
+        self._decoder: ChunkedDecoder | None = None
+
+    # -- what subclasses do ---------------------------------------------------------------------------------------
+
+    def whole(self, head: a.AnswerHead, body: bytes) -> None:
+        """A whole answer, head and body, came in one read. The connection is IDLE or closed afterwards."""
+        raise NotImplementedError
+
+    def began(self, head: a.AnswerHead, more: bool) -> None:
+        """The head of an answer whose body comes in pieces; `more`: some of it follows within this read."""
+        raise NotImplementedError
+
+    def interim(self, head: a.AnswerHead) -> None:
+        """A 1xx answer; the answer itself follows."""
+
+    def pieces(self, pieces: list[bytes]) -> None:
+        raise NotImplementedError
+
+    def ended(self, trailers: list[tuple[bytes, bytes]]) -> None:
+        raise NotImplementedError
+
+    def failed(self, code: int, kind: str, detail: str) -> None:
+        raise NotImplementedError
+
+    def tunnelled(self, data: bytes) -> None:
+        """Bytes of a tunnel."""
+
+    def tunnel_over(self) -> None:
+        """The upstream ended its side of a tunnel."""
+
+    # -- life ------------------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self._poller = select.poll()
+        fd = transport.get_extra_info("socket").fileno()
+        self._poller.register(fd, select.POLLIN | select.POLLRDHUP)
+
+    def is_made(self) -> bool:
+        """Whether the connection ever came to stand."""
+        return self.closed or self._poller is not None
+
+    def expect(self, head_request: bool) -> None:
+        """A request is about to be written: an answer is due."""
+        self.state = HEAD
+        self.uses += 1
+        self._interim = 0
+        self._head_request = head_request
+
+    def is_quiet(self) -> bool:
+        """Nothing came and nobody hung up while the connection was idle: asked of the kernel, not of the loop."""
+        return not self.closed and self._poller is not None and not self._poller.poll(0)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.closed = True
+        self.deadline = 0
+        self._poller = None
+        self.pool.lost(self)
+        self._finish_by_end(exc)
+        self._decoder = None
+
+    def eof_received(self) -> bool:
+        self._finish_by_end(None)
+        return False
+
+    def _finish_by_end(self, exc: Exception | None) -> None:
+        state = self.state
+        if state in (IDLE, ENDED):
+            return
+        self.reusable = False
+        if state == TUNNEL:
+            self.state = ENDED
+            self.tunnel_over()
+            return
+        if state == HEAD:
+            if self._held:
+                self._fail(
+                    o.TRUNCATED, "upstream_closed", "The upstream closed the connection within its answer's head."
+                )
+            elif exc is None:
+                self._fail(o.RESET, "upstream_closed", "The upstream closed the connection without an answer.")
+            else:
+                self._fail(o.RESET, "reset", f"The connection to the upstream broke: {_reason(exc)}.")
+        elif state == CLOSE and exc is None:
+            self.state = ENDED
+            self.ended([])
+        else:
+            self._fail(o.TRUNCATED, "upstream_closed", "The upstream's answer ended before its end.")
+
+    def _fail(self, code: int, kind: str, detail: str) -> None:
+        self.state = ENDED
+        self.reusable = False
+        self.failed(code, kind, detail)
+
+    def give_up(self) -> None:
+        """Nothing more is wanted from this connection: close it at once."""
+        self.state = ENDED
+        self.reusable = False
+        self.deadline = 0
+        if not self.closed:
+            self.transport.abort()
+
+    # -- reading ---------------------------------------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        state = self.state
+        if state == HEAD:
+            self._read_head(data)
+        elif state == LENGTH:
+            self._read_length(data)
+        elif state == CHUNKED:
+            self._read_chunks(data)
+        elif state == CLOSE:
+            self.pieces([data])
+        elif state == TUNNEL:
+            self.tunnelled(data)
+        else:
+            # Bytes nobody asked for: whatever they are, they must not be taken for the next answer.
+            self.reusable = False
+            self.transport.abort()
+
+    def _read_head(self, data: bytes) -> None:
+        if self._held:
+            data = self._held + data
+            self._held = b""
+        while True:
+            end = data.find(_END) + 4
+            if end == 3:
+                self._hold(data)
+                return
+            if end > MAX_HEAD:
+                self._fail(
+                    o.PROTOCOL_ERROR, "protocol_error", f"The upstream's answer has a head of over {MAX_HEAD} bytes."
+                )
+                return
+            raw = data if end == len(data) else data[:end]
+            try:
+                head = self.pool.heads.parse(raw, self._head_request)
+            except Refused as e:
+                self._fail(o.PROTOCOL_ERROR, "protocol_error", e.detail)
+                return
+            if head.status >= 200 or head.status == 101:
+                break
+            self._interim += 1
+            if self._interim > MAX_INTERIM:
+                self._fail(o.PROTOCOL_ERROR, "protocol_error", "The upstream sent interim answers without end.")
+                return
+            self.interim(head)
+            data = data[end:]
+            if not data or self.state != HEAD:
+                return
+        self._begin(head, data, end)
+
+    def _hold(self, data: bytes) -> None:
+        if not data.startswith(b"HTTP/1."[: len(data)]) or b"\n\n" in data:
+            self._fail(o.PROTOCOL_ERROR, "protocol_error", "The upstream's answer is not HTTP/1.")
+        elif len(data) > MAX_HEAD:
+            self._fail(
+                o.PROTOCOL_ERROR, "protocol_error", f"The upstream's answer has a head of over {MAX_HEAD} bytes."
+            )
+        else:
+            self._held = data
+
+    def _begin(self, head: a.AnswerHead, data: bytes, end: int) -> None:
+        if not head.keep_alive:
+            self.reusable = False
+        framing = head.framing
+        size = len(data)
+        if framing == a.LENGTH:
+            if size - end == head.length:
+                self.state = IDLE
+                self.whole(head, data[end:])
+                return
+            if size - end > head.length:
+                self.reusable = False
+                self.state = IDLE
+                self.whole(head, data[end : end + head.length])
+                return
+            self.state = LENGTH
+            self._left = head.length
+        elif framing == a.NONE:
+            if size > end and head.status != 101:
+                self.reusable = False
+            self.state = IDLE
+            self.whole(head, data[end:] if head.status == 101 else b"")
+            return
+        elif framing == a.CHUNKED:
+            self.state = CHUNKED
+            self._decoder = ChunkedDecoder(MAX_HEAD)
+        else:
+            self.state = CLOSE
+            self.reusable = False
+        self.began(head, size > end)
+        if size > end and self.state != ENDED:
+            self.data_received(data[end:])
+
+    def _read_length(self, data: bytes) -> None:
+        left = self._left - len(data)
+        if left > 0:
+            self._left = left
+            self.pieces([data])
+            return
+        if left < 0:
+            self.reusable = False
+            data = data[:left]
+        self.state = IDLE
+        self.pieces([data])
+        self.ended([])
+
+    def _read_chunks(self, data: bytes) -> None:
+        decoder = self._decoder
+        assert decoder is not None
+        try:
+            pieces = decoder.feed(data)
+        except ChunkedError as e:
+            self._fail(o.PROTOCOL_ERROR, "protocol_error", f"The upstream's chunked answer is broken: {e}.")
+            return
+        if decoder.done:
+            self._decoder = None
+            if decoder.rest:
+                self.reusable = False
+            self.state = IDLE
+            if pieces:
+                self.pieces(pieces)
+            self.ended(decoder.trailers)
+        elif pieces:
+            self.pieces(pieces)
+
+
+def _reason(exc: Exception) -> str:
+    return getattr(exc, "strerror", None) or str(exc) or type(exc).__name__

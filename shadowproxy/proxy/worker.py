@@ -1,0 +1,354 @@
+"""A worker's life: build from a snapshot, serve, change to another snapshot, drain, end. In that order below.
+
+Law: what a request needs it finds here without looking anything up by name; nothing here is done per request but
+counting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import random
+import socket
+import ssl
+from collections.abc import Callable
+from contextlib import suppress
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+import structlog
+
+from shadowproxy.core.budget import Budget
+from shadowproxy.core.ledger import Ledger
+from shadowproxy.core.outcome import DRAINING, DROPPED, OUTCOMES, OVERLOAD, RECORDER_BEHIND
+from shadowproxy.proxy import tls
+from shadowproxy.proxy.counters import Histogram, label
+from shadowproxy.proxy.downstream import Downstream
+from shadowproxy.proxy.ids import Ids
+from shadowproxy.proxy.mirror import ConnectRate, Mirror, ReadBudget
+from shadowproxy.proxy.production import Production
+from shadowproxy.proxy.recording import Recording
+from shadowproxy.proxy.runtime import Runtime
+from shadowproxy.proxy.timers import TICK_NS, Timers
+from shadowproxy.settings import snapshot as snapshots
+from shadowproxy.settings.snapshot import Candidate, Snapshot
+from shadowproxy.wire import frames
+from shadowproxy.wire.messages import Stats
+
+if TYPE_CHECKING:
+    from shadowproxy.proxy.exchange import Exchange
+
+log = structlog.get_logger()
+
+LEDGER_S: Final = 5.0
+POOLS_S: Final = 1.0
+COLLECT_S: Final = 60.0
+LAG_NS: Final = 100_000_000  # a sweep that is this late, twice running, sheds copies
+MAX_SNAPSHOTS: Final = 8
+
+
+class Worker:
+    def __init__(self, slot: int, boot: int, recorder: str, loop: asyncio.AbstractEventLoop) -> None:
+        self.slot = slot
+        self.boot = boot
+        self.loop = loop
+        self.timers = Timers(perf_counter_ns)
+        self.ids = Ids()
+        self.connections: set[Downstream] = set()
+        self.paused: set[Downstream] = set()
+        self.max_connections = 1
+        self.tunnels = 0
+        self.draining = False
+        self.ledger = Ledger()
+        self.budget = Budget(0)
+        self.reads = ReadBudget(loop)
+        self.rate = ConnectRate()
+        self.runtime: Runtime
+        self.recording: Recording
+        self._recorder = recorder
+        self._snapshots: dict[int, bytes] = {}
+        self._productions: dict[bytes, Production] = {}
+        self._mirrors: dict[bytes, Mirror] = {}
+        self._prepared: tuple[int, Snapshot, Callable[[], None]] | None = None
+        self._servers: list[tuple[asyncio.Server, socket.socket]] = []
+        self._lag_ns = 0
+        self._late = 0
+        self._requests: dict[tuple[str, int], int] = {}
+        self._durations: dict[str, Histogram] = {}
+        self._overhead = Histogram()
+        self._upstream: dict[str, Histogram] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._swept_at = perf_counter_ns()
+        self._next_ledger = 0.0
+        self._next_pools = 0.0
+        self._next_collect = loop.time() + COLLECT_S
+        self._pause_ns = 0
+
+    # -- configuration -----------------------------------------------------------------------------------------------
+
+    def configure(self, data: bytes) -> None:
+        """The first snapshot. Raises OSError or ssl.SSLError when a certificate cannot be read."""
+        snapshot = snapshots.decode(data)
+        self.budget.limit = snapshot.mirror.max_buffered
+        self.recording = Recording(self._recorder, self.slot, self.boot, self.budget, self._snapshots.__getitem__)
+        self._install(snapshot, data)
+
+    def prepare(self, data: bytes) -> None:
+        """Build what a later `commit` will use; raises as `configure` does."""
+        snapshot = snapshots.decode(data)
+        if snapshot.tls is not None:
+            tls.downstream_context(snapshot.tls)
+        tls.upstream_context(snapshot.production.tls)
+        for candidate in _targets(snapshot):
+            tls.upstream_context(candidate.tls)
+        self._prepared = (snapshot.generation, snapshot, lambda: self._install(snapshot, data))
+
+    def commit(self, generation: int) -> None:
+        prepared, self._prepared = self._prepared, None
+        if prepared is not None and prepared[0] == generation:
+            prepared[2]()
+
+    def abort(self, generation: int) -> None:
+        if self._prepared is not None and self._prepared[0] == generation:
+            self._prepared = None
+
+    def _install(self, snapshot: Snapshot, data: bytes) -> None:
+        workers = max(1, snapshot.workers)
+        production = self._production(snapshot, workers)
+        targets = {candidate.name: self._mirror(candidate, workers) for candidate in _targets(snapshot)}
+        self.budget.limit = snapshot.mirror.max_buffered
+        self.max_connections = max(1, -(-snapshot.limits.connections // workers))
+        self._snapshots[snapshot.generation] = data
+        self.runtime = Runtime(snapshot, production, targets, self.ledger)
+        self._forget_snapshots()
+        for key, old in [(key, old) for key, old in self._productions.items() if old is not production]:
+            del self._productions[key]
+            old.close()
+        kept = set(map(id, targets.values()))
+        for key, gone in [(key, gone) for key, gone in self._mirrors.items() if id(gone) not in kept]:
+            del self._mirrors[key]
+            gone.pool.close()
+
+    def _production(self, snapshot: Snapshot, workers: int) -> Production:
+        settings = snapshot.production
+        key = msgspec.json.encode(
+            [settings.name, settings.urls, settings.tls, settings.timeouts, settings.connections, workers]
+        )
+        known = self._productions.get(key)
+        if known is None:
+            needs_tls = any(url.startswith("https:") for url in settings.urls)
+            known = self._productions[key] = Production(
+                settings,
+                max(1, -(-settings.connections // workers)),
+                self.timers,
+                tls.upstream_context(settings.tls) if needs_tls else None,
+                random.randrange(len(settings.urls)),
+            )
+        return known
+
+    def _mirror(self, candidate: Candidate, workers: int) -> Mirror:
+        key = msgspec.json.encode([candidate.name, candidate.url, candidate.tls, candidate.breaker])
+        known = self._mirrors.get(key)
+        if known is None:
+            known = self._mirrors[key] = Mirror(
+                candidate,
+                workers=workers,
+                timers=self.timers,
+                budget=self.budget,
+                reads=self.reads,
+                rate=self.rate,
+                tls=tls.upstream_context(candidate.tls) if candidate.url.startswith("https:") else None,
+            )
+        else:
+            known.update(candidate, workers)
+        return known
+
+    def _forget_snapshots(self) -> None:
+        """At most eight are live; a pair of an older one is on its way for longer than any deadline allows."""
+        needed = set(self.recording.generations())
+        for generation in sorted(self._snapshots)[:-MAX_SNAPSHOTS]:
+            if generation not in needed:
+                del self._snapshots[generation]
+
+    # -- serving -----------------------------------------------------------------------------------------------------
+
+    async def serve(self, listen: list[int]) -> None:
+        self.recording.start()
+        downstream_tls = self.runtime.snapshot.tls
+        context = tls.downstream_context(downstream_tls) if downstream_tls is not None else None
+        for fd in listen:
+            sock = socket.socket(fileno=os.dup(fd))
+            sock.setblocking(False)
+            server = await self.loop.create_server(
+                lambda: Downstream(self),
+                sock=sock,
+                backlog=4096,
+                ssl=context,
+                ssl_handshake_timeout=self.runtime.limits.head_timeout if context else None,
+                ssl_shutdown_timeout=2.0 if context else None,
+            )
+            self._servers.append((server, socket.socket(fileno=os.dup(fd))))
+        gc.collect()
+        gc.freeze()
+        # Reference counting frees what requests leave behind; a full collection would stop the loop at a bad moment.
+        gc.set_threshold(50_000, 20, 1_000_000)
+        self._swept_at = perf_counter_ns()
+        self._timer = self.loop.call_later(TICK_NS / 1e9, self._sweep)
+
+    def _sweep(self) -> None:
+        now = perf_counter_ns()
+        self._timer = self.loop.call_later(TICK_NS / 1e9, self._sweep)
+        self._lag_ns = max(0, now - self._swept_at - TICK_NS)
+        self._swept_at = now
+        self._late = self._late + 1 if self._lag_ns > LAG_NS else 0
+        self.timers.sweep()
+        for connection in [connection for connection in self.paused if connection.has_left()]:
+            connection.left_while_paused()
+        seconds = self.loop.time()
+        if seconds >= self._next_pools:
+            self._next_pools = seconds + POOLS_S
+            for production in self._productions.values():
+                production.sweep()
+            for mirror in self._mirrors.values():
+                mirror.pool.sweep()
+        if seconds >= self._next_ledger:
+            self._next_ledger = seconds + LEDGER_S
+            self.recording.send_ledger(self.ledger_rows())
+        if seconds >= self._next_collect:
+            self._next_collect = seconds + COLLECT_S
+            began = perf_counter_ns()
+            gc.collect(1)
+            self._pause_ns = perf_counter_ns() - began
+
+    def shedding(self) -> int:
+        """Why copies must not leave just now, 0 when they may: the mirror gives way before production does."""
+        if self._late >= 2:
+            return OVERLOAD
+        if self.recording.is_behind:
+            return RECORDER_BEHIND
+        return DRAINING if self.draining and not self.connections else 0
+
+    def flags(self, exchange: Exchange) -> int:
+        """A pair's flags."""
+        return frames.REQUEST_TRUNCATED if exchange.body is None else 0
+
+    # -- counting ----------------------------------------------------------------------------------------------------
+
+    def counted(self, exchange: Exchange) -> None:
+        """Production's part of a request has ended."""
+        status = exchange.status_answered or exchange.status or 499
+        name = exchange.route.name
+        key = (name, status)
+        self._requests[key] = self._requests.get(key, 0) + 1
+        whole = perf_counter_ns() - exchange.arrival_ns
+        durations = self._durations.get(name)
+        if durations is None:
+            durations = self._durations[name] = Histogram()
+        durations.observe(whole)
+        if exchange.start_ns:
+            self._overhead.observe(max(0, whole - exchange.total_ns))
+            upstream = self.runtime.snapshot.production.name
+            times = self._upstream.get(upstream)
+            if times is None:
+                times = self._upstream[upstream] = Histogram()
+            times.observe(exchange.total_ns)
+
+    def count_refused(self, status: int) -> None:
+        """A request without a route: what came was no request, or came too late or too often."""
+        key = ("", status)
+        self._requests[key] = self._requests.get(key, 0) + 1
+
+    def ledger_rows(self) -> bytes:
+        return msgspec.json.encode(self.ledger.lines())
+
+    def stats(self) -> Stats:
+        lines = self.ledger.lines()
+        counters: dict[str, float] = {}
+        for (route, status), count in self._requests.items():
+            counters[f'requests_total{{route="{label(route)}",code="{status}"}}'] = count
+        for line in lines:
+            candidate = label(line["candidate"])
+            for reason, count in line["dropped"].items():
+                key = f'mirror_dropped_total{{candidate="{candidate}",reason="{reason}"}}'
+                counters[key] = counters.get(key, 0) + count
+        gauges: dict[str, float] = {
+            "mirror_buffered_bytes": self.budget.held,
+            "loop_lag_seconds": self._lag_ns / 1e9,
+            "gc_pause_seconds": self._pause_ns / 1e9,
+            "connections": len(self.connections),
+            "tunnels": self.tunnels,
+        }
+        for mirror in self._mirrors.values():
+            name = label(mirror.settings.name)
+            gauges[f'mirror_in_flight{{candidate="{name}"}}'] = mirror.in_flight
+            for outcome, count in mirror.finished.items():
+                key = f'mirrored_total{{candidate="{name}",outcome="{OUTCOMES[outcome]}"}}'
+                counters[key] = counters.get(key, 0) + count
+        histograms = {
+            f'request_duration_seconds{{route="{label(route)}"}}': histogram.export()
+            for route, histogram in self._durations.items()
+        }
+        histograms["overhead_seconds"] = self._overhead.export()
+        for upstream, histogram in self._upstream.items():
+            name = f'upstream_duration_seconds{{upstream="{label(upstream)}",role="production"}}'
+            histograms[name] = histogram.export()
+        return Stats(counters=counters, gauges=gauges, histograms=histograms, ledger=lines)
+
+    def is_healthy(self) -> bool:
+        return self.runtime.production.is_usable()
+
+    # -- the end -----------------------------------------------------------------------------------------------------
+
+    async def drain(self, delay_s: float, grace_s: float) -> None:
+        """Serve on for `delay_s`, then stop accepting and finish what is in flight, pairs too, in `grace_s` at most."""
+        self.draining = True
+        await asyncio.sleep(delay_s)
+        self._stop_accepting()
+        for connection in list(self.connections):
+            connection.drain()
+        deadline = self.loop.time() + grace_s
+        while self.loop.time() < deadline and (self.connections or self._in_flight()):
+            for connection in list(self.connections):
+                connection.drain()
+            await asyncio.sleep(0.01)
+        for connection in list(self.connections):
+            connection.transport.abort()
+        await asyncio.sleep(0)
+        lost = await self.recording.drain(5.0)
+        if lost:
+            log.warning("recorder.lost", pairs=lost)
+        await self.recording.close(self.ledger_rows())
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _in_flight(self) -> int:
+        return sum(mirror.in_flight for mirror in self._mirrors.values())
+
+    def _stop_accepting(self) -> None:
+        """What is in the queue already is ours: accept it all before the socket is let go."""
+        for server, sock in self._servers:
+            server.close()
+            sock.setblocking(False)
+            with suppress(BlockingIOError, OSError):
+                while True:
+                    client, _ = sock.accept()
+                    task = self.loop.create_task(self._adopt(client), name="last clients")
+                    task.add_done_callback(lambda done: done.exception())
+            sock.close()
+        self._servers.clear()
+
+    async def _adopt(self, client: socket.socket) -> None:
+        client.setblocking(False)
+        settings = self.runtime.snapshot.tls
+        context: ssl.SSLContext | None = tls.downstream_context(settings) if settings is not None else None
+        with suppress(OSError):
+            await self.loop.connect_accepted_socket(lambda: Downstream(self), client, ssl=context)
+
+
+def _targets(snapshot: Snapshot) -> list[Candidate]:
+    return [*snapshot.candidates, *([snapshot.twin] if snapshot.twin is not None else [])]
+
+
+assert len(DROPPED) < 256, "a reason is one byte in a frame"
