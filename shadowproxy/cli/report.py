@@ -1,0 +1,118 @@
+"""`report`: what changed between production and each candidate, from the files of a pair log alone."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from shadowproxy.cli.errors import DONE, INCONCLUSIVE, RuntimeProblem, UsageProblem
+
+if TYPE_CHECKING:
+    from shadowproxy.report.record import Report
+    from shadowproxy.report.scope import Scope
+    from shadowproxy.settings.snapshot import Snapshot
+
+
+@click.command(
+    help="Report on the pair log in PATH (directories or files, default ./shadow-pairs): for each candidate's newest "
+    "trial its errors, disagreement with the noise beside it, latency within pairs, and the fields that differ. "
+    "Exits 3 when the log holds no pairs."
+)
+@click.argument("paths", metavar="[PATH]...", nargs=-1)
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("-o", "--output", metavar="FILE", help="Write the report there instead of to stdout.")
+@click.option("-c", "--config", metavar="FILE", help="The proxy's configuration: bucket length, urls, limits.")
+@click.option("--trial", metavar="ID|all", default="newest", help="One trial, or all of them; default: the newest.")
+@click.option("--candidate", metavar="NAME", help="Only this candidate.")
+@click.option("--route", metavar="NAME", help="Only pairs of this route.")
+@click.option("--since", metavar="TIME", help="RFC 3339, or 2h for the last two hours.")
+@click.option("--until", metavar="TIME", help="RFC 3339, or 2h for two hours ago.")
+@click.option("--labels", metavar="FILE", help="True labels: .csv, .jsonl or .parquet with key, label and maybe ts.")
+@click.option("--on", type=click.Choice(["key", "id"]), default="key", show_default=True, help="What labels name.")
+@click.option("--no-examples", is_flag=True, help="Leave the ids of example pairs out.")
+def command(
+    paths: tuple[str, ...],
+    form: str,
+    output: str | None,
+    config: str | None,
+    trial: str,
+    candidate: str | None,
+    route: str | None,
+    since: str | None,
+    until: str | None,
+    labels: str | None,
+    on: str,
+    no_examples: bool,
+) -> int:
+    from shadowproxy.report import engine, views
+    from shadowproxy.report.assemble import Wishes, report
+    from shadowproxy.report.labels import LabelsError
+    from shadowproxy.report.scope import ScopeError
+    from shadowproxy.report.sentences import no_pairs
+    from shadowproxy.report.source import SourceMissing, SourceUnknown, find
+
+    try:
+        wishes = Wishes(
+            scope=_scope(trial, candidate, route, since, until),
+            snapshot=_snapshot(config),
+            labels=_labels(labels),
+            labels_on=on,
+            examples=not no_examples,
+        )
+        source = find(paths)
+        with engine.opened() as con:
+            found = report(con, source, views.load_views(con, source), wishes)
+    except SourceMissing as e:
+        raise RuntimeProblem(str(e)) from None
+    except (SourceUnknown, ScopeError, LabelsError) as e:
+        raise UsageProblem(str(e)) from None
+    if not any(c.pairs or c.warmup_pairs for c in found.candidates.values()):
+        click.echo(no_pairs(source.named, found), err=True)
+        return INCONCLUSIVE
+    _put(found, form, output)
+    return DONE
+
+
+def _scope(trial: str, candidate: str | None, route: str | None, since: str | None, until: str | None) -> Scope:
+    from shadowproxy.report.scope import Scope, parse_time
+
+    now = datetime.now(UTC)
+    return Scope(
+        trial=trial,
+        candidate=candidate,
+        route=route,
+        since=parse_time(since, now) if since else None,
+        until=parse_time(until, now) if until else None,
+    )
+
+
+def _snapshot(config: str | None) -> Snapshot | None:
+    if config is None:
+        return None
+    from shadowproxy.settings.load import load
+
+    return load(config).snapshot
+
+
+def _labels(path: str | None) -> Path | None:
+    if path is not None and not Path(path).is_file():
+        raise RuntimeProblem(f"--labels {path}: no such file")
+    return Path(path) if path else None
+
+
+def _put(found: Report, form: str, output: str | None) -> None:
+    from shadowproxy.cli.screen import put_styled
+    from shadowproxy.report import text
+    from shadowproxy.report.render import FORMATS
+
+    if output is not None:
+        Path(output).write_text(FORMATS[form](found), encoding="utf-8")
+    elif form == "text" and sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
+        put_styled(text.lines(found))
+    else:
+        click.echo(FORMATS[form](found), nl=False)

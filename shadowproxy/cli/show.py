@@ -1,0 +1,40 @@
+"""`show`: one request's pairs side by side."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+import click
+
+from shadowproxy.cli.errors import DONE, RuntimeProblem, UsageProblem
+
+
+@click.command(
+    help="Show the pairs of the request ID: a request id, a pair id, or the beginning of either, in the log in PATH "
+    "(default ./shadow-pairs). Works while the log is being written. Long bodies are cut; --json has all."
+)
+@click.argument("id_", metavar="ID")
+@click.argument("paths", metavar="[PATH]...", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="The pairs as they lie in the log, as a JSON array.")
+def command(id_: str, paths: tuple[str, ...], as_json: bool) -> int:
+    from shadowproxy.cli.screen import put_styled
+    from shadowproxy.report import show
+    from shadowproxy.report.find import Ambiguous, Unknown, pairs_of
+    from shadowproxy.report.source import SourceMissing, SourceUnknown, find
+
+    try:
+        pairs = pairs_of(find(paths), id_)
+    except (SourceMissing, Unknown) as e:
+        raise RuntimeProblem(str(e)) from None
+    except (SourceUnknown, Ambiguous) as e:
+        raise UsageProblem(str(e)) from None
+    if as_json:
+        click.echo(json.dumps(pairs, indent=2))
+    elif sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
+        put_styled(show.lines(pairs))
+    else:
+        for _, line in show.lines(pairs):
+            click.echo(line)
+    return DONE

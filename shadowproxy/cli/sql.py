@@ -1,0 +1,27 @@
+"""`sql`: ask the pair log with DuckDB."""
+
+from __future__ import annotations
+
+import click
+
+from shadowproxy.cli.errors import DONE, RuntimeProblem, UsageProblem
+
+
+@click.command(
+    help="Run QUERY, a SELECT, over the views pairs, bodies, ledger and trials of the log in PATH (default "
+    "./shadow-pairs). Start with: DESCRIBE pairs. Nothing outside the log can be read, and nothing written."
+)
+@click.argument("query", metavar="QUERY")
+@click.argument("paths", metavar="[PATH]...", nargs=-1)
+@click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
+def command(query: str, paths: tuple[str, ...], form: str) -> int:
+    from shadowproxy.report.select import QueryError, select
+    from shadowproxy.report.source import SourceMissing, SourceUnknown, find
+
+    try:
+        click.echo(select(find(paths), query, form), nl=False)
+    except SourceMissing as e:
+        raise RuntimeProblem(str(e)) from None
+    except (SourceUnknown, QueryError) as e:
+        raise UsageProblem(str(e)) from None
+    return DONE

@@ -1,0 +1,88 @@
+"""The columns clause that JSONL is read with: types are pinned here, nothing is ever guessed from the data.
+
+A key that a line lacks reads as NULL, a key that is not named here is skipped, and a value of another type reads as
+NULL. Bodies and headers are left out of `PAIRS`, so that figures never pay for them; `BODIES` holds them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+_TIMING: Final = "STRUCT(start DOUBLE, connect DOUBLE, sent DOUBLE, first_byte DOUBLE, total DOUBLE, stalled DOUBLE)"
+_STREAM: Final = "STRUCT(first_token_ms DOUBLE, per_token_ms DOUBLE, tokens INTEGER)"
+_EXCHANGE: Final = (
+    "STRUCT(upstream VARCHAR, version VARCHAR, outcome VARCHAR, dropped VARCHAR, error VARCHAR, bad BOOLEAN, "
+    f"status SMALLINT, body_bytes BIGINT, timing_ms {_TIMING}, stream {_STREAM})"
+)
+_COMPARISON: Final = (
+    "STRUCT(result VARCHAR, reason VARCHAR, agrees BOOLEAN, items BIGINT, items_disagreeing BIGINT, "
+    "differences STRUCT(path VARCHAR, kind VARCHAR)[], differences_total BIGINT, metrics MAP(VARCHAR, DOUBLE), "
+    "production_prediction VARCHAR, shadow_prediction VARCHAR, latency_ms_difference DOUBLE, censored BOOLEAN, "
+    "rules VARCHAR)"
+)
+_NOISE: Final = (
+    "STRUCT(result VARCHAR, agrees BOOLEAN, differences STRUCT(path VARCHAR, kind VARCHAR)[], censored BOOLEAN)"
+)
+_IDENTITY: Final = {"v": "INTEGER", "kind": "VARCHAR", "pair_id": "VARCHAR", "id": "VARCHAR", "trial": "VARCHAR"}
+
+PAIRS: Final[Mapping[str, str]] = {
+    **_IDENTITY,
+    "key": "VARCHAR",
+    "ts": "VARCHAR",
+    "origin": "VARCHAR",
+    "route": "VARCHAR",
+    "protocol": "VARCHAR",
+    "candidate": "VARCHAR",
+    "answered_by": "VARCHAR",
+    "warmup": "BOOLEAN",
+    "slices": "MAP(VARCHAR, VARCHAR)",
+    "request": "STRUCT(method VARCHAR, target VARCHAR, body_bytes BIGINT)",
+    "production": _EXCHANGE,
+    "shadow": _EXCHANGE,
+    "twin": _EXCHANGE,
+    "comparison": _COMPARISON,
+    "noise": _NOISE,
+}
+
+_BODY: Final = (
+    "upstream VARCHAR, outcome VARCHAR, headers VARCHAR[][], body VARCHAR, body_encoding VARCHAR, "
+    "body_truncated BOOLEAN"
+)
+BODIES: Final[Mapping[str, str]] = {
+    **_IDENTITY,
+    "src": "BIGINT[]",
+    "candidate": "VARCHAR",
+    "request": "STRUCT(headers VARCHAR[][], body VARCHAR, body_encoding VARCHAR, body_truncated BOOLEAN)",
+    "production": f"STRUCT({_BODY})",
+    "shadow": f"STRUCT({_BODY})",
+    "twin": f"STRUCT({_BODY})",
+}
+
+_COUNTS: Final = "MAP(VARCHAR, BIGINT)"
+LEDGER: Final[Mapping[str, str]] = {
+    "v": "INTEGER",
+    "kind": "VARCHAR",
+    "ts": "VARCHAR",
+    "worker": "BIGINT",
+    "boot": "BIGINT",
+    "trial": "VARCHAR",
+    "candidate": "VARCHAR",
+    "route": "VARCHAR",
+    "requests": "BIGINT",
+    "unmatched": "BIGINT",
+    "excluded": _COUNTS,
+    "eligible": "BIGINT",
+    "sampled_out": "BIGINT",
+    "dropped": _COUNTS,
+    "sent": "BIGINT",
+    "in_flight": "BIGINT",
+    "finished": _COUNTS,
+    "logged": "BIGINT",
+    "unlogged": _COUNTS,
+}
+
+
+def columns_clause(columns: Mapping[str, str]) -> str:
+    """As DuckDB's `columns=` wants it; names and types are ours, never the user's."""
+    return "{" + ", ".join(f"{name}: '{kind}'" for name, kind in columns.items()) + "}"

@@ -1,0 +1,129 @@
+"""What a report is about: which trials, routes and hours of the log that was read."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import duckdb
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_AGO = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
+NEWEST, ALL = "newest", "all"
+
+
+class ScopeError(Exception):
+    """A wish that the log cannot fulfil; the message is a whole sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What the user asked for. Times are inclusive of `since` and exclusive of `until`."""
+
+    trial: str = NEWEST  # a trial's id, or ALL
+    candidate: str | None = None
+    route: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    @property
+    def is_chosen(self) -> bool:
+        """Whether hours were picked: what was chosen after looking proves nothing."""
+        return self.since is not None or self.until is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    candidate: str
+    trial: str
+    name: str  # as the report calls it: the candidate's name, or for its older trials their id
+    twin_covers: bool  # the twin was due in every pair, so it is the reference for errors and latency
+
+
+def parse_time(text: str, now: datetime) -> datetime:
+    """RFC 3339 with an offset, or `2h`: so long before `now`. Raises ScopeError."""
+    if ago := _AGO.fullmatch(text.strip()):
+        return now - timedelta(seconds=float(ago[1]) * _UNITS[ago[2]])
+    try:
+        parsed = datetime.fromisoformat(text.strip())
+    except ValueError:
+        parsed = None
+    if parsed is None or parsed.tzinfo is None:
+        raise ScopeError(f"{text}: expected a time such as 2026-03-01T14:00:00Z, or 2h for the last two hours")
+    return parsed.astimezone(UTC)
+
+
+def choose(con: duckdb.DuckDBPyConnection, scope: Scope) -> list[Trial]:
+    """Create the views `scoped` (pairs asked for) and `judged` (those that count), and name their trials.
+
+    Candidates that stand only in the ledger are chosen too: that nothing came is worth saying.
+    """
+    found: list[tuple[str, str]] = con.execute(_TRIALS).fetchall()
+    _refuse_unknown(scope, found)
+    trials = _wanted(scope, found)
+    con.execute("CREATE TABLE chosen (candidate VARCHAR, trial VARCHAR, twin_covers BOOLEAN)")
+    for candidate, trial in trials:
+        con.execute("INSERT INTO chosen VALUES (?, ?, false)", [candidate, trial])
+    for name, value in (("route", scope.route), ("since", _us(scope.since)), ("until", _us(scope.until))):
+        con.execute(f"SET VARIABLE wanted_{name} = ?", [value])
+    con.execute(_SCOPED)
+    con.execute(_COVERED)
+    covered = set(con.execute("SELECT candidate, trial FROM chosen WHERE twin_covers").fetchall())
+    newest = dict(reversed(trials))
+    return [
+        Trial(candidate, trial, candidate if newest[candidate] == trial else trial, (candidate, trial) in covered)
+        for candidate, trial in trials
+    ]
+
+
+_SCOPED = """
+CREATE VIEW scoped AS
+SELECT pairs.*, chosen.twin_covers FROM pairs JOIN chosen USING (candidate, trial)
+WHERE (getvariable('wanted_route') IS NULL OR route = getvariable('wanted_route')::VARCHAR)
+  AND (getvariable('wanted_since') IS NULL OR epoch_us(ts) >= getvariable('wanted_since')::BIGINT)
+  AND (getvariable('wanted_until') IS NULL OR epoch_us(ts) < getvariable('wanted_until')::BIGINT)
+"""
+
+_COVERED = """
+UPDATE chosen SET twin_covers = true WHERE (candidate, trial) IN (
+  SELECT (candidate, trial) FROM scoped WHERE NOT warmup GROUP BY candidate, trial
+  HAVING count(twin_outcome) > 0 AND count(*) = count(coalesce(twin_outcome, twin_dropped)))
+"""
+
+
+# A trial's age is that of its last pair. One without pairs is as old as its first line in the ledger: workers go on
+# writing the totals of trials that are over.
+_TRIALS = """
+WITH seen AS (
+  SELECT candidate, trial, max(ts) AS last_ts FROM pairs GROUP BY candidate, trial
+  UNION ALL
+  SELECT candidate, trial, min(ts) FROM ledger ANTI JOIN pairs USING (candidate, trial)
+  WHERE candidate IS NOT NULL AND trial IS NOT NULL AND candidate <> 'twin' GROUP BY candidate, trial)
+SELECT candidate, trial FROM seen ORDER BY candidate, last_ts DESC, trial
+"""
+
+
+def _wanted(scope: Scope, found: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    of_candidate = [row for row in found if scope.candidate in (None, row[0])]
+    if scope.trial == ALL:
+        return of_candidate
+    if scope.trial != NEWEST:
+        return [row for row in of_candidate if row[1] == scope.trial]
+    newest: dict[str, str] = {}
+    for candidate, trial in of_candidate:
+        newest.setdefault(candidate, trial)
+    return list(newest.items())
+
+
+def _refuse_unknown(scope: Scope, found: list[tuple[str, str]]) -> None:
+    candidates = sorted({candidate for candidate, _ in found})
+    trials = [trial for candidate, trial in found if scope.candidate in (None, candidate)]
+    if found and scope.candidate is not None and scope.candidate not in candidates:
+        raise ScopeError(f"--candidate {scope.candidate}: the log knows {', '.join(candidates)}")
+    if found and scope.trial not in (NEWEST, ALL, *trials):
+        raise ScopeError(f"--trial {scope.trial}: the log knows {', '.join(trials)}")
+
+
+def _us(moment: datetime | None) -> int | None:
+    return None if moment is None else (moment - datetime.fromtimestamp(0, UTC)) // timedelta(microseconds=1)
