@@ -28,6 +28,21 @@ def banner(snapshot: Snapshot) -> list[str]:
     ]
 
 
+def facts(snapshot: Snapshot) -> dict[str, object]:
+    """The same for programs: the fields of the event `proxy.ready`."""
+    return {
+        "version": shadowproxy.__version__,
+        "listen": snapshot.listen,
+        "workers": snapshot.workers,
+        "admin": snapshot.admin.listen,
+        "production": {"name": snapshot.production.name, "urls": list(snapshot.production.urls)},
+        "twin": snapshot.twin.url if snapshot.twin else None,
+        "candidates": {mirror.name: {"url": mirror.url, "sample": mirror.sample} for mirror in snapshot.candidates},
+        "pairs": snapshot.pairs.dir,
+        "connections": snapshot.limits.connections,
+    }
+
+
 def _mirror(mirror: Candidate) -> str:
     return f"{mirror.name} {percent(mirror.sample)}{' paused' if mirror.paused else ''}  {mirror.url}"
 

@@ -31,10 +31,10 @@ def split_address(address: str) -> tuple[str, int]:
     return host.removeprefix("[").removesuffix("]"), int(port)
 
 
-def bound_address(sock: socket.socket) -> str:
-    """Where the socket listens, with the port that port 0 became."""
+def bound_address(sock: socket.socket, address: str) -> str:
+    """`address` as it was configured, with the port that port 0 became."""
     host, port = sock.getsockname()[:2]
-    return address_text(host, port)
+    return address_text(split_address(address)[0] or host, port)
 
 
 def open_slots(address: str, count: int) -> list[socket.socket]:

@@ -78,17 +78,15 @@ class Supervisor:
         files = raise_limit()
         self._slots = sockets.open_slots(configured.listen, configured.workers)
         stack.callback(sockets.close, self._slots)
+        listen, admin_listen = sockets.bound_address(self._slots[0], configured.listen), None
         admin: socket.socket | None = None
         if configured.admin.listen:
             admin = sockets.open_admin(configured.admin.listen)
             stack.callback(admin.close)
+            admin_listen = sockets.bound_address(admin, configured.admin.listen)
         directory = sockets.RuntimeDirectory()
         stack.callback(directory.remove)
-
-        listen = sockets.bound_address(self._slots[0])
-        self._configuration = Configuration(
-            configured, files, listen, sockets.bound_address(admin) if admin is not None else None
-        )
+        self._configuration = Configuration(configured, files, listen, admin_listen)
         self._warn_if_lowered(files)
         seats = [Seat("worker", slot, sock, self._patience) for slot, sock in enumerate(self._slots)]
         seats.append(Seat("recorder", 0, directory.recorder, self._patience))

@@ -24,7 +24,7 @@ import msgspec
 
 from shadowproxy.settings import snapshot as settings
 from shadowproxy.supervisor.errors import RefusedError, StartError
-from shadowproxy.supervisor.launch import Launcher
+from shadowproxy.supervisor.launch import COMMANDS, Launcher
 from shadowproxy.supervisor.seat import Patience
 from shadowproxy.supervisor.supervisor import Supervisor
 from tests.support.processes import family, is_alive
@@ -50,18 +50,23 @@ def _snapshot(folder: Path, **changes: Any) -> settings.Snapshot:
 
 
 class Supervised:
-    """A running supervisor; as a context manager it leaves no process, whatever happened."""
+    """A running supervisor; as a context manager it leaves no process, whatever happened.
+
+    Roles named in `real` are the product's own processes, the others fakes.
+    """
 
     def __init__(
         self,
         folder: Path,
         behave: dict[str, str] | None = None,
+        real: tuple[str, ...] = (),
         patience: dict[str, float] | None = None,
         environment: dict[str, str] | None = None,
         **changes: Any,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
+        self.real = real
         self.journal = folder / "journal"
         self.journal.touch()
         self.behaviours = {role: (behave or {}).get(role, "well") for role in ("worker", "recorder", "admin")}
@@ -115,6 +120,8 @@ class Supervised:
             program = [sys.executable, "-m", "tests.support.fake_child", str(self.journal)]
             # The command line is fixed at the start; the behaviour is looked up when the child begins.
             commands[role] = ["sh", "-c", self._shell(program, role), str(folder / role)]
+            if role in self.real:
+                commands[role] = list(COMMANDS[role])
         self.commands.write_text(json.dumps(commands))
 
     @staticmethod

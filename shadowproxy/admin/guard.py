@@ -1,0 +1,95 @@
+"""Who may ask: every request passes here before its handler.
+
+Host      a page that rebinds its own name to our address sends that name; only names that are ours pass, unless the
+          request has the token, which such a page does not know
+token     where one is set, everything but the probes needs `Authorization: Bearer TOKEN`
+headers   nothing here is to be framed, sniffed, cached, or read by another origin; there is no CORS
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import structlog
+from aiohttp import web
+
+from .asking import NoAnswerError
+from .problems import of_refusal, problem
+from .view import VIEW
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+OPEN: Final = frozenset({"/livez", "/readyz", "/healthz"})  # without a token: whoever probes has none
+SECURITY_HEADERS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Server": "shadowproxy",
+}
+
+_log = structlog.get_logger()
+
+
+@web.middleware
+async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """The root of every request: whatever is raised becomes a problem."""
+    try:
+        return await handler(request)
+    except web.HTTPException as e:
+        return of_refusal(e, request)
+    except NoAnswerError as e:
+        return problem(503, str(e))
+    except Exception as e:  # noqa: BLE001 - logged whole, told without its insides
+        _log.error("admin.fault", path=request.path, exc_info=e)
+        return problem(500, "This is a fault in shadowproxy; its log says more.")
+
+
+@web.middleware
+async def admission(request: web.Request, handler: Handler) -> web.StreamResponse:
+    admin = request.app[VIEW].snapshot.admin
+    has_token = bool(admin.token) and bears(request.headers.get("Authorization", ""), admin.token)
+    if not has_token and not is_our_name(request.headers.get("Host", ""), admin.listen or ""):
+        return problem(403, "The Host header is neither a literal address, nor localhost, nor where this API listens.")
+    if admin.token and not has_token and request.path not in OPEN:
+        return problem(401, "Expected `Authorization: Bearer` and the token of admin.token.", _CHALLENGE)
+    return await handler(request)
+
+
+_CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="shadowproxy"'}
+
+
+async def add_security_headers(request: web.Request, response: web.StreamResponse) -> None:
+    response.headers.update(SECURITY_HEADERS)
+
+
+def bears(authorization: str, token: str) -> bool:
+    """In a time that does not tell how much of the token was right."""
+    scheme, _, given = authorization.partition(" ")
+    right = hmac.compare_digest(given.strip().encode("utf-8", "surrogateescape"), token.encode())
+    return right and scheme.lower() == "bearer"
+
+
+def is_our_name(host: str, listen: str) -> bool:
+    """Whether a Host header names us in a way that no stranger's page can: rebinding needs a name of its own."""
+    name = _without_port(host).rstrip(".").lower()
+    return name == "localhost" or name == _without_port(listen).lower() or _is_address(name)
+
+
+def _without_port(host: str) -> str:
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0] if host.count(":") == 1 else host
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True

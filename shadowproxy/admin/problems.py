@@ -1,0 +1,35 @@
+"""Errors of the admin API: `application/problem+json` (RFC 9457), for what we refuse and for what aiohttp refuses."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+MEDIA_TYPE = "application/problem+json"
+
+
+def problem(status: int, detail: str, headers: dict[str, str] | None = None, **more: Any) -> web.Response:
+    """`detail` is one sentence; `more` are members of the problem's own, such as `reasons`."""
+    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail, **more}
+    return web.Response(status=status, body=orjson.dumps(body), content_type=MEDIA_TYPE, headers=headers)
+
+
+def of_refusal(error: web.HTTPException, request: web.Request) -> web.Response:
+    """What the router or the body reader raised, in our form; an Allow header is kept (RFC 9110 §15.5.6)."""
+    headers = {name: error.headers[name] for name in ("Allow",) if name in error.headers}
+    return problem(error.status, _DETAILS.get(error.status, "{reason}.").format(**_words(error, request)), headers)
+
+
+_DETAILS = {
+    404: "There is nothing at {path}.",
+    405: "{path} does not take {method}; it takes {allow}.",
+    413: "The request's body is longer than this API takes.",
+}
+
+
+def _words(error: web.HTTPException, request: web.Request) -> dict[str, str]:
+    allow = ", ".join(sorted(error.allowed_methods)) if isinstance(error, web.HTTPMethodNotAllowed) else ""
+    return {"path": request.path, "method": request.method, "allow": allow, "reason": error.reason}

@@ -1,0 +1,84 @@
+"""`/api/v1/status`: everything that runs, on one page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from shadowproxy.settings.snapshot import Candidate, Production, Snapshot
+
+from .candidates import agreements, coverage, ledger_of, mirrors
+from .series import by_label, merge_gauges
+from .view import VIEW
+
+routes = web.RouteTableDef()
+
+
+@routes.get("/api/v1/status")
+async def get(request: web.Request) -> web.Response:
+    view = request.app[VIEW]
+    body = orjson.dumps(page(view.snapshot, await view.status()), option=orjson.OPT_NON_STR_KEYS)
+    return web.Response(body=body, content_type="application/json")
+
+
+def page(snapshot: Snapshot, told: Mapping[str, Any]) -> dict[str, Any]:
+    """`told` is what the supervisor knows (`supervisor/status.py`)."""
+    counters = told["totals"]["counters"]
+    gauges = merge_gauges(child["gauges"] for child in told["children"])
+    described = [_mirror(mirror, told["ledger"]["rows"], counters, gauges) for mirror in mirrors(snapshot)]
+    return {
+        "version": told["version"],
+        "started": datetime.fromtimestamp(told["started_ms"] / 1000, UTC).isoformat(timespec="milliseconds"),
+        "uptime_s": told["uptime_s"],
+        "generation": told["generation"],
+        "ready": told["readiness"]["ready"],
+        "reasons": told["readiness"]["reasons"],
+        "draining": told["draining"],
+        "listen": snapshot.listen,
+        "admin": snapshot.admin.listen,
+        "limits": told["limits"],
+        "requests": sum(by_label(counters, "requests_total", "code").values()),
+        "production": _production(snapshot.production),
+        "candidates": [one for one in described if one["name"] != "twin"],
+        "twin": next((one for one in described if one["name"] == "twin"), None),
+        "workers": _role(told, "worker"),
+        "recorder": next(iter(_role(told, "recorder")), None),
+        "log": {
+            "dir": snapshot.pairs.dir,
+            "bytes": gauges.get("log_bytes"),
+            "unlogged": by_label(counters, "pairs_unlogged_total", "reason"),
+        },
+        "ledger": told["ledger"]["boots"],
+    }
+
+
+def _production(production: Production) -> dict[str, Any]:
+    return {"name": production.name, "version": production.version, "urls": list(production.urls)}
+
+
+def _mirror(
+    mirror: Candidate, rows: list[Mapping[str, Any]], counters: Mapping[str, float], gauges: Mapping[str, float]
+) -> dict[str, Any]:
+    ledger = ledger_of(mirror, rows)
+    return {
+        "name": mirror.name,
+        "url": mirror.url,
+        "version": mirror.version,
+        "trial": mirror.trial,
+        "expect": mirror.expect,
+        "gated": mirror.gated,
+        "sample": mirror.sample,
+        "paused": mirror.paused,
+        "in_flight": int(by_label(gauges, "mirror_in_flight", "candidate").get(mirror.name, 0)),
+        "coverage": coverage(ledger),
+        "agreement": agreements(counters).get(mirror.name),
+        "ledger": ledger,
+    }
+
+
+def _role(told: Mapping[str, Any], role: str) -> list[dict[str, Any]]:
+    return [{name: fact for name, fact in c.items() if name != "role"} for c in told["children"] if c["role"] == role]

@@ -1,0 +1,88 @@
+"""What the supervisor tells, as tests of the admin side need it: every section filled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shadowproxy.settings.snapshot import Admin, Candidate, Pairs, Production, Snapshot
+
+SNAPSHOT = Snapshot(
+    listen="127.0.0.1:8080",
+    admin=Admin(listen="127.0.0.1:9900"),
+    production=Production(name="v1", version="abc", urls=("http://127.0.0.1:1",)),
+    candidates=(
+        Candidate(name="v2", url="http://127.0.0.1:2", trial="v2-now", sample=0.5),
+        Candidate(name="v3", url="http://127.0.0.1:3", trial="v3-now", paused=True),
+    ),
+    twin=Candidate(name="twin", url="http://127.0.0.1:4", trial="twin-now"),
+    pairs=Pairs(dir="pairs"),
+)
+
+
+def row(candidate: str, trial: str, route: str, **counts: Any) -> dict[str, Any]:
+    return {"candidate": candidate, "trial": trial, "route": route, **counts}
+
+
+ROWS = [
+    # 100 eligible, 50 sampled out: 50 wanted, 40 logged
+    row("v2", "v2-now", "predict", eligible=80, sampled_out=40, logged=32, dropped={"in_flight": 5}),
+    row("v2", "v2-now", "score", eligible=20, sampled_out=10, logged=8, dropped={"in_flight": 1, "overload": 2}),
+    row("v2", "v2-before", "predict", eligible=1000, sampled_out=0, logged=0),
+    row("twin", "twin-now", "predict", eligible=10, sampled_out=0, logged=10),
+]
+
+
+def child(role: str, slot: int = 0, **more: Any) -> dict[str, Any]:
+    return {
+        "role": role,
+        "slot": slot,
+        "state": "ready",
+        "restarts": 0,
+        "last_exit": None,
+        "pid": 1,
+        "boot": 1_795_474_646_104,
+        "generation": 1,
+        "heartbeat_age_s": 0.1,
+        "healthy": True,
+        "note": "",
+        "gauges": {},
+        **more,
+    }
+
+
+def status(**more: Any) -> dict[str, Any]:
+    return {
+        "version": "0.1.0",
+        "started_ms": 1_795_474_646_104,
+        "uptime_s": 3.0,
+        "generation": 1,
+        "listen": "127.0.0.1:8080",
+        "limits": {"connections": 1000},
+        "draining": False,
+        "readiness": {"ready": True, "reasons": []},
+        "children": [
+            child("worker", 0, gauges={"loop_lag_seconds": 0.25, 'mirror_in_flight{candidate="v2"}': 3.0}, restarts=2),
+            child("worker", 1, gauges={"loop_lag_seconds": 0.5, 'mirror_in_flight{candidate="v2"}': 4.0}),
+            child("recorder", gauges={"log_bytes": 4096.0}),
+            child("admin"),
+        ],
+        "totals": {
+            "counters": {
+                'requests_total{route="predict",code="200"}': 90.0,
+                'requests_total{route="predict",code="502"}': 10.0,
+                'mirrored_total{candidate="v2",outcome="complete"}': 44.0,
+                'mirror_dropped_total{candidate="v2",reason="in_flight"}': 6.0,
+                'pairs_total{candidate="v2",result="same"}': 30.0,
+                'pairs_total{candidate="v2",result="different"}': 10.0,
+                'pairs_agree_total{candidate="v2"}': 36.0,
+                'pairs_decided_total{candidate="v2"}': 40.0,
+                'pairs_unlogged_total{reason="disk"}': 1.0,
+            },
+            "histograms": {
+                'request_duration_seconds{route="predict"}': [[0.005, 0.01], [60, 30, 10], 1.5],
+                "overhead_seconds": [[0.005, 0.01], [100, 0, 0], 0.01],
+            },
+        },
+        "ledger": {"boots": [{"worker": 0, "boot": 1, "rows": ROWS}], "rows": ROWS},
+        **more,
+    }

@@ -1,0 +1,102 @@
+"""The admin process itself, under the real supervisor, beside fake workers."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+from shadowproxy.settings.snapshot import Admin, Candidate, Limits
+from tests.support.processes import is_alive
+from tests.support.supervised import Supervised
+from tests.support.until import until
+
+
+def get(proxy: Supervised, path: str, **headers: str) -> tuple[int, bytes]:
+    connection = http.client.HTTPConnection(proxy.event("proxy.ready")["admin"], timeout=5)
+    try:
+        connection.request("GET", path, headers=headers)
+        response = connection.getresponse()
+        return response.status, response.read()
+    finally:
+        connection.close()
+
+
+def page(proxy: Supervised) -> dict[str, Any]:
+    status, body = get(proxy, "/api/v1/status")
+    assert status == 200
+    told: dict[str, Any] = json.loads(body)
+    return told
+
+
+def test_it_tells_what_runs_and_counts_never_fall(tmp_path: Path) -> None:
+    with Supervised(tmp_path, real=("admin",), workers=1) as proxy:
+        proxy.ready()
+        assert get(proxy, "/readyz") == (200, b"ok\n")
+        for _ in range(3):
+            proxy.ask()
+        until(lambda: b"shadowproxy_requests_total 3.0" in get(proxy, "/metrics")[1], 5)
+        [victim] = proxy.pids("worker")
+        os.kill(victim, signal.SIGKILL)
+        proxy.event("worker.ready", restarts=1)
+        assert b"shadowproxy_requests_total 3.0" in get(proxy, "/metrics")[1]
+        proxy.ask()
+        until(lambda: b"shadowproxy_requests_total 4.0" in get(proxy, "/metrics")[1], 5)
+        told = page(proxy)
+        assert told["workers"][0]["restarts"] == 1
+        assert len(told["ledger"]) == 2  # both boots of the one worker
+        assert told["candidates"][0]["ledger"]["requests"] == 4
+
+
+def test_not_ready_while_production_cannot_be_reached(tmp_path: Path) -> None:
+    with Supervised(tmp_path, real=("admin",), behave={"worker": "unhealthy"}) as proxy:
+        proxy.ready()
+        status, body = get(proxy, "/readyz")
+        assert status == 503
+        assert json.loads(body)["reasons"] == ["production cannot be reached; unhealthy"]
+        assert get(proxy, "/livez")[0] == 200
+
+
+def test_a_dead_recorder_leaves_it_ready(tmp_path: Path) -> None:
+    with Supervised(tmp_path, real=("admin",), behave={"recorder": "crashes"}) as proxy:
+        proxy.ready()
+        assert get(proxy, "/readyz")[0] == 200
+        assert page(proxy)["recorder"]["state"] in ("down", "starting")
+
+
+def test_not_ready_from_the_signal_on_while_workers_drain(tmp_path: Path) -> None:
+    limits = Limits(drain_delay=20.0, drain=20.0)
+    with Supervised(tmp_path, real=("admin",), behave={"worker": "never drains"}, limits=limits) as proxy:
+        proxy.ready().signal(signal.SIGTERM)
+        until(lambda: get(proxy, "/readyz")[0] == 503, 3)
+        assert json.loads(get(proxy, "/readyz")[1])["reasons"] == ["draining: the proxy is about to end"]
+        assert get(proxy, "/livez")[0] == 200
+        proxy.signal(signal.SIGTERM)
+        assert proxy.wait(5) == 0
+
+
+def test_a_reload_changes_what_it_tells_and_asks_for(tmp_path: Path) -> None:
+    with Supervised(tmp_path, real=("admin",)) as proxy:
+        proxy.ready()
+        candidates = (Candidate(name="v9", url="http://127.0.0.1:9"),)
+        proxy.configure(candidates=candidates, admin=Admin(listen="127.0.0.1:0", token="secret"))
+        proxy.signal(signal.SIGHUP)
+        proxy.event("reload.done")
+        until(lambda: get(proxy, "/api/v1/status")[0] == 401, 5)
+        status, body = get(proxy, "/api/v1/status", Authorization="Bearer secret")
+        assert status == 200
+        assert [candidate["name"] for candidate in json.loads(body)["candidates"]] == ["v9"]
+
+
+def test_without_a_supervisor_it_is_not_ready_and_ends(tmp_path: Path) -> None:
+    with Supervised(tmp_path, real=("admin",), limits=Limits(drain_delay=1.0, drain=2.0)) as proxy:
+        proxy.ready()
+        admin = page(proxy)
+        assert admin["ready"] is True
+        proxy.signal(signal.SIGKILL)
+        assert get(proxy, "/readyz")[0] == 503
+        proxy.process.wait(5)
+        until(lambda: not any(is_alive(pid) for pid in proxy.seen), 10)
