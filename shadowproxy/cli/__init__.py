@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 
 import click
@@ -34,6 +33,8 @@ def call(arguments: Sequence[str]) -> int:
         return INTERRUPTED
     except Exception as e:  # noqa: BLE001 — the root of every command: told in a sentence, whole with --debug
         if debug:
+            import traceback
+
             traceback.print_exc()
         return _tell(e)
     return code

@@ -33,7 +33,7 @@ def _unknown_key(path: KeyPath, details: Any) -> str:
     wrong = str(path[-1])
     near = suggestion(wrong, known)
     if not near and (homes := [dotted(p) for p in _all_keys() if p[-1] == wrong]):
-        near = f"; did you mean {homes[0]}?"
+        near = f"; did you mean {' or '.join(homes[:3])}?"
     return "unknown key" + (near or f"; expected one of {', '.join(known)}")
 
 

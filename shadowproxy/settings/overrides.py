@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from shadowproxy.settings.problem import KeyPath, Problem
+from shadowproxy.settings.problem import KeyPath, Problem, suggestion
 from shadowproxy.settings.source.document import Document
 from shadowproxy.settings.units import parse_share
 
@@ -105,7 +105,8 @@ def _for_all(document: Document, overrides: Overrides) -> None:
     if overrides.expect is not None:
         if overrides.expect not in EXPECTATIONS:
             expected = f"expected same, similar or different, there was {overrides.expect!r}"
-            document.problems.append(Problem("--expect", 0, "", expected))
+            near = suggestion(overrides.expect, EXPECTATIONS)
+            document.problems.append(Problem("--expect", 0, "", expected + near))
         else:
             _set_each(candidates, "expect", overrides.expect)
 

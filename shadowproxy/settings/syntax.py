@@ -11,15 +11,11 @@ from collections.abc import Callable
 from typing import Final
 from urllib.parse import urlsplit
 
+from shadowproxy.compare.jsonpath import compile_path
+
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 _NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?", re.ASCII)
 _HOST: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_.])?", re.ASCII)
-_JSON_PATH: Final = re.compile(
-    r"""\$(?:\.\.?(?:\*|[^\W\d][\w-]*)      # .name  .*  ..name
-          |\[(?:\*|-?[0-9]+|'[^'\\]*'|"[^"\\]*")\])*   # [0]  [*]  ['name']
-    """,
-    re.VERBOSE,
-)
 _FRAMING: Final = frozenset(
     {
         "connection",
@@ -144,8 +140,8 @@ def rewritable_header(text: str) -> str:
 
 
 def header_value(text: str) -> str:
-    if text != text.strip() or any((ord(c) < 32 and c != "\t") or ord(c) == 127 for c in text):
-        raise ValueError("expected a header's value: without line breaks, control characters or spaces around it")
+    if text != text.strip() or any(not 32 <= ord(c) < 127 and c != "\t" for c in text):
+        raise ValueError("expected a header's value: printable ASCII without line breaks or spaces around it")
     return text
 
 
@@ -160,19 +156,26 @@ def method(text: str) -> str:
 
 
 def json_path(text: str) -> str:
-    """`$`, `.name`, `.*`, `[0]`, `[*]`, `['name']` and `..name`."""
-    if _JSON_PATH.fullmatch(text):
-        return text
-    near = f"; did you mean $.{text}?" if _JSON_PATH.fullmatch(f"$.{text}") else ""
-    raise ValueError(f"expected a JSONPath such as $.items[*].label, there was {text!r}{near}")
+    """What `compare.jsonpath` can follow."""
+    if not text.startswith("$"):
+        near = f"; did you mean $.{text}?" if _is_json_path(f"$.{text}") else ""
+        raise ValueError(f"expected a JSONPath such as $.items[*].label, there was {text!r}{near}")
+    compile_path(text)
+    return text
+
+
+def _is_json_path(text: str) -> bool:
+    try:
+        return bool(compile_path(text).segments)
+    except ValueError:
+        return False
 
 
 def definite_json_path(text: str) -> str:
-    """A JSONPath that names one place: no wildcard, no descent."""
-    if "*" in json_path(text) or ".." in text:
-        raise ValueError(f"expected a JSONPath to one place, without * and .., there was {text!r}")
-    if text == "$":
-        raise ValueError("expected a JSONPath to one place inside the body, there was '$'")
+    """A JSONPath that names one place inside the body: names and indexes only."""
+    segments = compile_path(json_path(text)).segments
+    if not segments or any(s.deep or not isinstance(s.selector, (str, int)) for s in segments):
+        raise ValueError(f"expected a JSONPath to one place inside the body, of names and indexes, there was {text!r}")
     return text
 
 

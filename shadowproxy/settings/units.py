@@ -115,7 +115,7 @@ def parse_share(text: str) -> float:
         if _BARE.fullmatch(text):
             number = Decimal(text)
             hundredfold = f" or {_plain(number * 100)}%" if number <= 1 else ""
-            raise ValueError(f"expected a share, there was {text}: write {text}%{hundredfold}")
+            raise ValueError(f"expected a share, there was {text}: write {_plain(number)}%{hundredfold}")
         raise ValueError(f"expected a share such as 10% or 0.1, there was {text!r}")
     share = float(Decimal(text[:-1]) / 100) if text.endswith("%") else float(Decimal(text))
     if share > 1:

@@ -10,7 +10,12 @@ from shadowproxy.settings.source.document import Plain
 
 
 def optional(default: Any, description: str, *, alias: str | None = None, min_length: int | None = None) -> Any:
-    """A key that may be left out. Its default stands as people write it, and is read like any value of the file."""
+    """A key that may be left out. Its default stands as people write it, and is read like any value of the file.
+
+    A section's default is made anew each time: relative paths in it are meant from where the process is then.
+    """
+    if isinstance(default, Section):
+        return Field(default_factory=type(default), description=description, alias=alias)
     return Field(default=default, description=description, alias=alias, min_length=min_length)
 
 

@@ -45,7 +45,7 @@ class _Composer:
     def __init__(self, name: str, events: Iterator[Any]) -> None:
         self._name = name
         self._events = events
-        self._document = Document(name, None)
+        self._document = Document(name, None, {(): (name, 1)})
         self._anchors: dict[str, list[Any]] = {}  # an anchor's events, played again for each alias
         self._open: list[list[Any]] = []
         self._values = 0

@@ -1,0 +1,68 @@
+"""What `check` prints: everything that takes effect, and no secret."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from shadowproxy.settings.load import load
+
+SECRET = "s3cret-value"
+TEXT = """
+production: {url: 'http://p:1'}
+admin: {token: '${S}'}
+candidates:
+- name: a
+  url: http://a:1
+  headers: {set: {Authorization: 'Bearer ${S}', X-Plain: s3cret-value}}
+  json:
+    set: {$.model: m2, $.from_environment: '${S}', $.api_key: s3cret-value, $.auth.token: s3cret-value, $.n: null}
+twin: {url: production, headers: {set: {Cookie: s3cret-value}}, stop: {after: never}, timeout: 2s}
+pairs: {redact: {key: s3cret-value}}
+notify: [{url: 'https://hooks.example/services/s3cret-value?x=s3cret-value'}]
+"""
+
+
+@pytest.fixture
+def loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "f.yaml").write_text(TEXT)
+    return load("f.yaml", None, {"S": SECRET})
+
+
+def test_no_secret_is_printed(loaded) -> None:  # type: ignore[no-untyped-def]
+    assert SECRET not in loaded.text()
+    assert SECRET in loaded.text(masked=False)
+    tree = loaded.effective()
+    assert tree["admin"]["token"] == "***"
+    assert tree["notify"][0]["url"] == "https://hooks.example/***"
+    assert tree["candidates"][0]["json"]["set"] == {
+        "$.model": "m2",
+        "$.from_environment": "***",
+        "$.api_key": "***",
+        "$.auth.token": "***",
+        "$.n": None,
+    }
+
+
+def test_what_is_empty_is_not_shown_as_a_secret(tmp_path: Path) -> None:
+    (tmp_path / "f.yaml").write_text("production: {url: 'http://p:1'}\n")
+    assert load(str(tmp_path / "f.yaml"), None, {}).effective()["admin"]["token"] == ""
+
+
+def test_the_unmasked_text_loads_as_the_same_configuration(loaded, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "again.yaml").write_text(loaded.text(masked=False))
+    again = load("again.yaml", None, {})
+    assert again.snapshot == loaded.snapshot
+    assert again.text(masked=False) == loaded.text(masked=False)
+
+
+def test_values_are_printed_as_people_write_them(loaded, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    tree = loaded.effective()
+    assert tree["twin"]["stop"] == {"after": "never", "on": []}
+    assert (tree["twin"]["timeout"], tree["candidates"][0]["timeout"]) == ("2s", "auto")
+    assert (tree["limits"]["body"], tree["statistics"]["coverage"]) == ("100MiB", "95%")
+    assert tree["pairs"]["dir"] == str(tmp_path / "shadow-pairs")
+    assert tree["routes"][0]["name"] == "default"
+    assert list(tree["candidates"][0])[:2] == ["name", "url"]
