@@ -1,0 +1,72 @@
+"""The array forms say what scikit-learn says, row by row as they are served, and break only where they are meant to."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pytest
+
+from shadowproxy.demo.digits import Pixels
+from shadowproxy.demo.predictor import FORGETS, GIVES_NAN, Broken, Floats, Logistic, Predictor, SupportVectors
+from shadowproxy.demo.training import LOGISTIC, SVM, read_traffic
+
+
+@pytest.fixture(scope="module")
+def pixels(trained: Path) -> Pixels:
+    return read_traffic(trained).pixels
+
+
+@pytest.fixture(scope="module")
+def logistic(trained: Path) -> Any:
+    return joblib.load(trained / LOGISTIC)
+
+
+@pytest.fixture(scope="module")
+def svm(trained: Path) -> Any:
+    return joblib.load(trained / SVM)
+
+
+def one_by_one(predict: Predictor, pixels: Pixels) -> Floats:
+    return np.vstack([predict(pixels[row : row + 1]) for row in range(len(pixels))])
+
+
+def test_logistic_regression_is_the_fitted_one(logistic: Any, pixels: Pixels) -> None:
+    served = one_by_one(Logistic(logistic), pixels)
+    np.testing.assert_array_equal(served.argmax(axis=1), logistic.predict(pixels))
+    np.testing.assert_allclose(served, logistic.predict_proba(pixels), atol=1e-12)
+
+
+def test_the_svm_is_the_fitted_one(svm: Any, pixels: Pixels) -> None:
+    served = one_by_one(SupportVectors(svm), pixels)
+    np.testing.assert_array_equal(served.argmax(axis=1), svm.predict(pixels))
+    np.testing.assert_allclose(served.sum(axis=1), 1.0)
+
+
+def test_the_svm_reports_the_fitted_decision_values(svm: Any, pixels: Pixels) -> None:
+    np.testing.assert_allclose(SupportVectors(svm).decision(pixels), svm.decision_function(pixels), atol=1e-10)
+
+
+def test_the_broken_model_is_production_but_for_its_faults(logistic: Any, pixels: Pixels) -> None:
+    model = Logistic(logistic)
+    broken = Broken(model, random.Random(1))
+    rows = 4000
+    asked = np.resize(pixels, (rows, pixels.shape[1]))
+    good, served = one_by_one(model, asked), one_by_one(broken, asked)
+
+    has_nan = np.isnan(served).any(axis=1)
+    np.testing.assert_array_equal(np.isnan(served).all(axis=1), has_nan)
+    unscaled = np.isclose(served, model.of_scaled(asked)).all(axis=1)
+    np.testing.assert_array_equal(served[~has_nan & ~unscaled], good[~has_nan & ~unscaled])
+    # Binomial, four standard deviations: 200 ± 55 of 4,000 and 20 ± 18.
+    assert abs(int(unscaled.sum()) - rows * FORGETS) < 55
+    assert abs(int(has_nan.sum()) - rows * GIVES_NAN) < 18
+
+
+def test_forgotten_scaling_changes_most_decisions(logistic: Any, pixels: Pixels) -> None:
+    model = Logistic(logistic)
+    changed = model.of_scaled(pixels).argmax(axis=1) != model(pixels).argmax(axis=1)
+    assert changed.mean() > 0.8
