@@ -153,9 +153,11 @@ class Life(asyncio.Protocol):
         return True
 
     def obituary(self, status: int) -> str:
-        """Why it ended, with its own last words where it had any."""
+        """Why it ended: its own last words where it had any, else how the system saw it."""
         how = f"exit status {status}" if status >= 0 else f"killed by {_signal_name(-status)}"
-        return "; ".join(part for part in (self._killed_for or how, self.last_words) if part)
+        if self._killed_for:
+            how = self._killed_for
+        return f"{self.last_words} ({how})" if self.last_words else how
 
 
 def _signal_name(number: int) -> str:

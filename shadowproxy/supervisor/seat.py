@@ -25,7 +25,7 @@ class Patience:
     worker_silence: float = 5.0
     other_silence: float = 30.0
     first_backoff: float = 0.25
-    longest_backoff: float = 15.0
+    longest_backoff: float = 5.0  # a worker slot's queue waits for as long
     settled: float = 10.0  # a life that was ready for so long is no longer a failed start
     farewell: float = 8.0  # over a drain's own grace: acknowledgements of the recorder, then exit
     recorder_drain: float = 20.0

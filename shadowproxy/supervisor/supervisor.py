@@ -132,7 +132,7 @@ class Supervisor:
             return
         if not any(seat.was_ready for seat in workers):
             words = next((seat.last_exit for seat in workers if seat.last_exit), "it did not say why")
-            raise StartError(f"no worker could start ({words})")
+            raise StartError(f"no worker could start: {words}")
         await self._crew.until(others_decided, self._patience.start)
         if not self._draining:
             self._on_ready(self._configuration.current)

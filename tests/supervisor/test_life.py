@@ -82,14 +82,14 @@ def test_what_waits_in_a_dead_workers_queue_is_served_by_its_successor(tmp_path:
 def test_a_start_that_always_fails_ends_with_4_and_the_childs_last_words(tmp_path: Path) -> None:
     with Supervised(tmp_path, behave={"worker": "fails"}) as proxy:
         why = proxy.event("start.failed")["why"]
-        assert why == "no worker could start (exit status 3; the disk is on fire)"
+        assert why == "no worker could start: the disk is on fire (exit status 3)"
         assert proxy.wait() == 4
         assert len(proxy.said("worker", "began")) >= 6  # three attempts for each of two
 
 
 def test_a_start_that_ends_before_a_word_says_how(tmp_path: Path) -> None:
     with Supervised(tmp_path, behave={"worker": "crashes"}) as proxy:
-        assert proxy.event("start.failed")["why"] == "no worker could start (exit status 1)"
+        assert proxy.event("start.failed")["why"] == "no worker could start: exit status 1"
         assert proxy.wait() == 4
         assert "no module named model" in proxy.noise
 

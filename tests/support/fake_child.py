@@ -107,6 +107,8 @@ class FakeChild:
         if self.behaviour == "asks":
             for number, verb in enumerate(("status", "readiness", "dance", "reload"), start=1):
                 self.child.send(Ask(number, verb))
+        elif self.behaviour == "leaves an orphan":
+            os.system("sleep 0.5 &")  # the shell ends at once: whoever is PID 1 inherits the rest
         elif self.behaviour == "hangs up":
             asyncio.get_running_loop().call_later(0.3, self.child.close)
 

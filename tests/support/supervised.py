@@ -52,7 +52,7 @@ def _snapshot(folder: Path, **changes: Any) -> settings.Snapshot:
 class Supervised:
     """A running supervisor; as a context manager it leaves no process, whatever happened.
 
-    Roles named in `real` are the product's own processes, the others fakes.
+    Roles named in `real` are the product's own processes, the others fakes. `inside`: a program that starts it.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Supervised:
         behave: dict[str, str] | None = None,
         real: tuple[str, ...] = (),
         patience: dict[str, float] | None = None,
-        environment: dict[str, str] | None = None,
+        inside: tuple[str, ...] = (),
         **changes: Any,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -78,9 +78,9 @@ class Supervised:
         self.noise: list[str] = []
         self.seen: set[int] = set()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.supervised", str(folder)],
+            [*inside, sys.executable, "-m", "tests.support.supervised", str(folder)],
             cwd=_ROOT,
-            env={**os.environ, "TMPDIR": str(self._runtime()), **(environment or {})},
+            env={**os.environ, "TMPDIR": str(self._runtime())},
             stderr=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             text=True,
