@@ -34,6 +34,8 @@ HELP: Final[Mapping[str, str]] = {
     "mirror_in_flight": "Copies under way.",
     "mirror_buffered_bytes": "Bytes held for mirroring and recording.",
     "connections": "Client connections.",
+    "tunnels": "WebSocket tunnels.",
+    "gc_pause_seconds": "The longest last garbage collection of a worker.",
     "loop_lag_seconds": "How late the slowest worker's event loop is.",
     "pairs_total": "Pairs recorded, by candidate and result of the comparison.",
     "pairs_agree_total": "Pairs in which the candidate decided as production did.",

@@ -41,7 +41,7 @@ def page(snapshot: Snapshot, told: Mapping[str, Any]) -> dict[str, Any]:
         "listen": snapshot.listen,
         "admin": snapshot.admin.listen,
         "limits": told["limits"],
-        "requests": sum(by_label(counters, "requests_total", "code").values()),
+        "requests": int(sum(by_label(counters, "requests_total", "code").values())),
         "production": _production(snapshot.production),
         "candidates": [one for one in described if one["name"] != "twin"],
         "twin": next((one for one in described if one["name"] == "twin"), None),
@@ -50,7 +50,7 @@ def page(snapshot: Snapshot, told: Mapping[str, Any]) -> dict[str, Any]:
         "log": {
             "dir": snapshot.pairs.dir,
             "bytes": gauges.get("log_bytes"),
-            "unlogged": by_label(counters, "pairs_unlogged_total", "reason"),
+            "unlogged": {why: int(n) for why, n in by_label(counters, "pairs_unlogged_total", "reason").items()},
         },
         "ledger": told["ledger"]["boots"],
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 import sys
 from typing import TYPE_CHECKING, Any
@@ -43,6 +42,8 @@ def command(config: str | None, log_format: str | None, **flags: Any) -> int:
 
 
 def _run(config: str | None, log_format: str | None, flags: dict[str, Any]) -> int:
+    import asyncio
+
     from shadowproxy import logs
     from shadowproxy.settings.load import load
     from shadowproxy.settings.overrides import Overrides
