@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import click
 
 from shadowproxy.cli.errors import DONE, INTERRUPTED, TROUBLE, USAGE, CommandProblem
-from shadowproxy.cli.group import group
+from shadowproxy.cli.group import COMMANDS, group
 from shadowproxy.settings.problem import SettingsError
 
 
@@ -24,7 +24,7 @@ def call(arguments: Sequence[str]) -> int:
     debug = "--debug" in arguments[:end]
     kept = [argument for argument in arguments[:end] if argument != "--debug"] + list(arguments[end:])
     try:
-        code = _invoke(kept)
+        code = _invoke(list(kept))  # click empties the list that it parses
         sys.stdout.flush()
     except BrokenPipeError:
         _forget_stdout()
@@ -36,7 +36,7 @@ def call(arguments: Sequence[str]) -> int:
             import traceback
 
             traceback.print_exc()
-        return _tell(e)
+        return _tell(e, kept)
     return code
 
 
@@ -49,9 +49,9 @@ def _invoke(arguments: list[str]) -> int:
     return result if isinstance(result, int) else DONE
 
 
-def _tell(error: Exception) -> int:
+def _tell(error: Exception, arguments: list[str]) -> int:
     """Print the error to stderr; returns the exit code that it calls for."""
-    sentence, code = _sentence(error)
+    sentence, code = _sentence(error, arguments)
     try:
         print(sentence, file=sys.stderr, flush=True)
     except OSError:  # nobody listens any more; the exit code still tells
@@ -59,7 +59,7 @@ def _tell(error: Exception) -> int:
     return code
 
 
-def _sentence(error: Exception) -> tuple[str, int]:
+def _sentence(error: Exception, arguments: list[str]) -> tuple[str, int]:
     if isinstance(error, SettingsError):
         return str(error), USAGE
     if isinstance(error, CommandProblem):
@@ -67,8 +67,8 @@ def _sentence(error: Exception) -> tuple[str, int]:
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         return error.format_message(), USAGE
     if isinstance(error, click.UsageError):
-        where = error.ctx.command_path if error.ctx else "shadowproxy"
-        return f"error: {error.format_message()}\nTry '{where} --help'.", USAGE
+        command = "".join(f" {name}" for name in arguments[:1] if name in COMMANDS)
+        return f"error: {error.format_message()}\nTry 'shadowproxy{command} --help'.", USAGE
     if isinstance(error, click.ClickException):
         return f"error: {error.format_message()}", TROUBLE
     if isinstance(error, OSError):
