@@ -29,6 +29,7 @@ from shadowproxy.bench.plan import Plan
 
 PROXIES = ("direct", "nginx", "shadowproxy")
 _READY_S = 30.0
+_CLONE = Path(__file__).parent.parent  # `python -m` finds the package here, installed or not
 
 
 class MeasurementError(Exception):
@@ -85,7 +86,7 @@ def measure(scenario: Scenario, proxy: str, load: Load, program: str) -> Sample:
             pid, target = os.getpid(), ports.production
             if proxy != "direct":
                 command = _command(proxy, place, scenario, ports, program)
-                pid, target = inner.enter_context(pinned(command, load.proxy_core, place, log)).pid, ports.listen
+                pid, target = inner.enter_context(pinned(command, load.proxy_core, _CLONE, log)).pid, ports.listen
                 _wait_until_answering(target, log)
             before = _received(ports.status)
             window = asyncio.run(_offer(load, target, lambda: _processes(proxy, pid), lambda: tree(upstreams.pid)))
@@ -111,6 +112,7 @@ def _processes(proxy: str, pid: int) -> dict[str, list[int]]:
 
 @dataclass(slots=True)
 class _Window:
+    roles: list[dict[str, list[int]]] = field(default_factory=list)
     cpu_ns: dict[str, int] = field(default_factory=dict)
     own_ns: int = 0
     busy_s: float = 0.0
@@ -134,7 +136,12 @@ async def _offer(
     os.sched_setaffinity(0, {load.load_core})
     try:
         child = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "bench.offer", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+            sys.executable,
+            "-m",
+            "bench.offer",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            cwd=_CLONE,
         )
     finally:
         os.sched_setaffinity(0, mine)
@@ -148,7 +155,9 @@ async def _offer(
             for sign, mark in ((-1, b"begin\n"), (1, b"end\n")):
                 if await child.stdout.readline() != mark:
                     raise MeasurementError(f"the load could not be offered to port {port}; see above")
-                for role, pids in processes().items():
+                roles = processes()
+                window.roles.append(roles)
+                for role, pids in roles.items():
                     window.cpu_ns[role] = window.cpu_ns.get(role, 0) + sign * cpu_ns(pids)
                     window.own_ns += sign * cpu_ns(pids)
                 window.own_ns += sign * cpu_ns([os.getpid(), child.pid, *upstreams()])
@@ -167,6 +176,10 @@ def _sample(scenario: Scenario, proxy: str, window: _Window, received: int, reco
     answered = window.outcome["answered_in_window"]
     if not answered:
         raise MeasurementError(f"{proxy} answered nothing in {scenario.name}: {window.outcome}")
+    if window.roles[0] != window.roles[1]:
+        raise MeasurementError(
+            f"{proxy} replaced a process while it was measured: {window.roles[0]}, {window.roles[1]}"
+        )
     # What production received is what was sent, warm-up included; the rest came to the candidate.
     sent = window.outcome["offered_with_warmup"]
     mirrors = scenario.mirrors and proxy != "direct"

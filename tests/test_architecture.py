@@ -80,7 +80,6 @@ NOT_IN_A_WORKER = (
     "prometheus_client",
     "sklearn",
     "yaml",
-    "rich",
     "click",
 )
 

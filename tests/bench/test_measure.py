@@ -58,6 +58,14 @@ def test_a_proxy_that_does_not_start_is_said(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @needs_nginx
+def test_a_process_that_is_replaced_while_measured_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = iter([{"nginx": [1]}, {"nginx": [2]}])
+    monkeypatch.setattr("bench.measure._processes", lambda *_: next(seen))
+    with pytest.raises(MeasurementError, match="replaced a process"):
+        measure(_named("pass"), "nginx", TINY, PROGRAM)
+
+
+@needs_nginx
 @pytest.mark.skipif(len(CORES) < 2, reason="this machine has one core, and the bench needs two")
 def test_the_command_prints_its_tables_and_keeps_its_figures(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
