@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import pytest
@@ -16,7 +17,7 @@ import pytest
 from tests.e2e.hostile_cases import CASES, CUT, CUT_OR_CLEAN, Clean, Hostile, Kept
 from tests.support.client import Answer, Client, get, post
 from tests.support.ledger import Log
-from tests.support.message import Ended
+from tests.support.message import Ended, Malformed
 from tests.support.proxy import Proxy
 from tests.support.until import until
 from tests.support.upstream import Upstream, by_target, response
@@ -27,28 +28,35 @@ HANDLERS = {case.target: case.handler for case in CASES}
 GOOD = b'{"good": true}'
 
 
+@dataclass(frozen=True, slots=True)
 class Seen:
-    """What a client saw: an answer, or none, and how its connection ended."""
+    """What a client saw: an answer or none, how its connection ended, and what it could make nothing of."""
 
-    def __init__(self, answer: Answer | None, ended: str | None, behind: bytes) -> None:
-        self.answer = answer
-        self.ended = ended
-        self.behind = behind
+    answer: Answer | None = None
+    ended: str | None = None
+    behind: bytes = b""
+    fault: str = ""
 
 
 def visit(proxy: Proxy, case: Hostile) -> Seen:
-    with Client(proxy.address, timeout_s=30) as client:
+    with Client(proxy.address, timeout_s=12) as client:
         client.send(post(case.target.decode(), b"{}", f"X-Request-ID: {case.id}"))
         try:
-            answer = client.read(b"POST")
+            return _judge(client, client.read(b"POST"))
         except Ended as end:
-            return Seen(None, end.how, b"")
-        if answer.body.framing == "close" or not answer.body.complete or answer.kind:
-            return Seen(answer, client.ended, client.rest() if not client.ended else b"")
-        # A good answer: the connection must still be good as well.
-        after = client.ask(get("/after"))
-        assert (after.status, after.data) == (200, GOOD), f"{case.id}: the next answer on the connection is {after}"
-        return Seen(answer, client.ended, b"")
+            return Seen(ended=end.how)
+        except (Malformed, OSError) as fault:
+            return Seen(fault=f"{fault!r} after {bytes(client.wire.kept[:500])!r}")
+
+
+def _judge(client: Client, answer: Answer) -> Seen:
+    closing = (answer.head.get(b"connection") or b"").lower() == b"close"
+    if answer.body.framing == "close" or not answer.body.complete or closing:
+        return Seen(answer, client.ended, client.rest() if not client.ended else b"")
+    # The request was read to its end, so the connection must be as good as before.
+    after = client.ask(get("/after"))
+    fault = "" if (after.status, after.data) == (200, GOOD) else f"the connection's next answer is {after}"
+    return Seen(answer, client.ended, fault=fault)
 
 
 def at_once(action: Callable[[Hostile], T]) -> dict[str, T]:
@@ -95,6 +103,7 @@ def by_name(case: Hostile) -> str:
 @pytest.mark.parametrize("case", CASES, ids=by_name)
 def test_production(from_production: dict[str, Seen], case: Hostile) -> None:
     seen = from_production[case.id]
+    assert seen.fault == ""
     if isinstance(case.client, Clean):
         answer = seen.answer
         assert answer is not None, f"no answer at all, the connection ended by {seen.ended}"
@@ -121,7 +130,9 @@ def test_production(from_production: dict[str, Seen], case: Hostile) -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=by_name)
 def test_candidate_is_invisible(from_candidate: tuple[dict[str, Seen], Log], case: Hostile) -> None:
-    answer = from_candidate[0][case.id].answer
+    seen = from_candidate[0][case.id]
+    assert seen.fault == ""
+    answer = seen.answer
     assert answer is not None
     assert (answer.status, answer.data, answer.kind) == (200, GOOD, "")
 

@@ -59,7 +59,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
             "twin": {"url": twin.url},
             "candidates": [{"name": "v2", "url": candidate.url}],
             "mirror": {"methods": ["GET", "POST", "PUT", "HEAD", "OPTIONS"]},
-            "limits": {"body": BODY_LIMIT},
+            "limits": {"body": f"{BODY_LIMIT}B"},
             "routes": [
                 {"name": "fence", "match": {"path": "/fence/*"}, "candidates": []},
                 {"name": "everything", "match": {"path": "/**"}},
