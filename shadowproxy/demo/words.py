@@ -38,7 +38,8 @@ def fidelity(tally: Tally, seconds: float) -> str:
         trouble.append(f"{len(tally.failed):,} failed (the first, {request_id}: {why})")
     if tally.differing:
         trouble.append(
-            f"{len(tally.differing):,} got another answer than production gives itself (the first: {tally.differing[0]})"
+            f"{len(tally.differing):,} got another answer than production gives itself "
+            f"(the first: {tally.differing[0]})"
         )
     return f"{head}: {' and '.join(trouble)}."
 
