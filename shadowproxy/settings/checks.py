@@ -119,23 +119,18 @@ def _headers_agree(settings: Settings) -> Found:
             seen.add(name.lower())
 
 
-_NEEDED_BY: Final = {"threshold": "score", "tolerance": "number", "top": "ranking"}
+_READ_BY: Final = {"threshold": "score", "tolerance": "number", "top": "ranking"}
 
 
-def _predictions_are_whole(settings: Settings) -> Found:
+def _predictions_have_no_idle_keys(settings: Settings) -> Found:
     for index, route in enumerate(settings.routes or ()):
         prediction = route.prediction
-        if prediction is None:
-            continue
-        path: KeyPath = ("routes", index, "prediction")
-        if prediction.is_ != "opaque" and prediction.at is None and route.protocol == "auto":
-            continue  # the preset that the path calls for knows where
-        for key, kind in _NEEDED_BY.items():
-            given = getattr(prediction, key) is not None
-            if given and prediction.is_ != kind:
-                yield (*path, key), f"expected is: {kind} beside this key, there was {prediction.is_}"
-            elif not given and prediction.is_ == kind:
-                yield (*path, key), f"expected a value, is: {kind} requires this key"
+        for key, kind in _READ_BY.items():
+            if prediction and getattr(prediction, key) is not None and prediction.is_ != kind:
+                yield (
+                    ("routes", index, "prediction", key),
+                    f"expected is: {kind} beside this key, there was {prediction.is_}",
+                )
 
 
 def _confidence_is_one(settings: Settings) -> Found:
@@ -159,6 +154,6 @@ _CHECKS: Final[tuple[tuple[tuple[str, ...], Callable[[Settings], Found]], ...]] 
     (("twin", "candidates"), _paths_are_whole),
     (("production", "twin", "candidates"), _certificates_have_keys),
     (("twin", "candidates"), _headers_agree),
-    (("routes",), _predictions_are_whole),
+    (("routes",), _predictions_have_no_idle_keys),
     (("statistics",), _confidence_is_one),
 )

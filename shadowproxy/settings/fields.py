@@ -14,6 +14,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from shadowproxy.compare.presets import NAMES
 from shadowproxy.settings import syntax, units
 from shadowproxy.settings.gates import parse_gate
 from shadowproxy.settings.scalar import native, shown, text_of
@@ -234,10 +235,12 @@ HostHeader = Annotated[str, BeforeValidator(_parsed(syntax.host_header)), _schem
 JsonPath = Annotated[str, BeforeValidator(_parsed(syntax.json_path)), _schema(r"^\$", examples=["$.predictions[*]"])]
 DefiniteJsonPath = Annotated[str, BeforeValidator(_parsed(syntax.definite_json_path)), _schema(r"^\$.")]
 JsonValue = Annotated[Any, BeforeValidator(_read_any), WithJsonSchema({})]
+ItemKey = Annotated[str, BeforeValidator(_parsed(syntax.item_key)), _schema()]
+Preset = Annotated[str, BeforeValidator(_parsed(syntax.preset)), WithJsonSchema({"enum": [*NAMES]})]
 Ignored = Annotated[str, BeforeValidator(_parsed(syntax.ignored)), _schema(r"^(\$|header:)")]
 SampleKey = Annotated[
     str,
-    BeforeValidator(_parsed(syntax.source("id", "header", "cookie", "json"))),
+    BeforeValidator(_parsed(syntax.source("id", "header", "cookie", "json", one_place=True))),
     _schema(r"^(id$|header:|cookie:|json:\$)"),
 ]
 JoinKey = Annotated[

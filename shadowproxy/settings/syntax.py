@@ -12,10 +12,13 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from shadowproxy.compare.jsonpath import compile_path
+from shadowproxy.compare.presets import NAMES
+from shadowproxy.settings.problem import suggestion
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 _NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?", re.ASCII)
 _HOST: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_.])?", re.ASCII)
+_SPLITTABLE: Final = re.compile(r"(?![0-9]+\Z)[^.\[\]'\"]+")
 _FRAMING: Final = frozenset(
     {
         "connection",
@@ -176,6 +179,29 @@ def definite_json_path(text: str) -> str:
     segments = compile_path(json_path(text)).segments
     if not segments or any(s.deep or not isinstance(s.selector, (str, int)) for s in segments):
         raise ValueError(f"expected a JSONPath to one place inside the body, of names and indexes, there was {text!r}")
+    # Workers walk such paths with a splitter of their own: they must not load the comparison's.
+    if any(isinstance(s.selector, str) and not _SPLITTABLE.fullmatch(s.selector) for s in segments):
+        raise ValueError(f"expected a JSONPath whose names have no dots, brackets or quotes, there was {text!r}")
+    return text
+
+
+def item_key(text: str) -> str:
+    """What items of a batch are paired by: a member's name, or a JSONPath from the body's root."""
+    return json_path(text) if text.startswith("$") else _not_empty(text)
+
+
+def _not_empty(text: str) -> str:
+    if not text:
+        raise ValueError("expected the name of a member, or a JSONPath")
+    return text
+
+
+def preset(text: str) -> str:
+    """`auto`, `none`, or the name of a model server's protocol."""
+    if text not in NAMES:
+        raise ValueError(
+            f"expected {', '.join(NAMES[:-1])} or {NAMES[-1]}, there was {text!r}{suggestion(text, NAMES)}"
+        )
     return text
 
 
@@ -185,6 +211,7 @@ _SOURCES: Final[dict[str, Callable[[str], str]]] = {
     "json": json_path,
     "answer": json_path,
 }
+_ONE_PLACE: Final[dict[str, Callable[[str], str]]] = _SOURCES | {"json": definite_json_path}
 _SOURCE_SPELLINGS: Final = {
     "id": "id",
     "header": "header:NAME",
@@ -194,8 +221,12 @@ _SOURCE_SPELLINGS: Final = {
 }
 
 
-def source(*kinds: str) -> Callable[[str], str]:
-    """A parser of `id`, `header:NAME`, `cookie:NAME`, `json:$.path`, `answer:$.path`, as far as `kinds` allow."""
+def source(*kinds: str, one_place: bool = False) -> Callable[[str], str]:
+    """A parser of `id`, `header:NAME`, `cookie:NAME`, `json:$.path`, `answer:$.path`, as far as `kinds` allow.
+
+    `one_place`: a worker reads it, so that its path is of names and indexes only.
+    """
+    parsers = _ONE_PLACE if one_place else _SOURCES
     expected = "expected " + ", ".join(_SOURCE_SPELLINGS[kind] for kind in kinds)
 
     def parse(text: str) -> str:
@@ -203,7 +234,7 @@ def source(*kinds: str) -> Callable[[str], str]:
         if kind not in kinds or bool(colon) is (kind == "id"):
             raise ValueError(f"{expected}, there was {text!r}")
         if colon:
-            _SOURCES[kind](rest)
+            parsers[kind](rest)
         return text
 
     return parse

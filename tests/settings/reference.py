@@ -15,6 +15,7 @@ from typing import Any, Final
 import yaml
 from pydantic_core import PydanticUndefined
 
+from shadowproxy.compare.presets import NAMES
 from shadowproxy.settings.complaints import section_at
 from shadowproxy.settings.model import Settings
 from shadowproxy.settings.problem import KeyPath, dotted
@@ -58,6 +59,8 @@ _KINDS: Final = {
     "RewritableHeader": "header",
     "HostHeader": "preserve, upstream, text",
     "JsonPath": "JSONPath",
+    "ItemKey": "name, JSONPath",
+    "Preset": ", ".join(NAMES),
     "DefiniteJsonPath": "JSONPath",
     "JsonValue": "value",
     "Ignored": "JSONPath",

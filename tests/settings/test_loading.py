@@ -180,7 +180,7 @@ routes:
 - name: r
   match: {path: '/a/**', methods: [PUT], headers: {X-A: b*}, query: {q: '1'}, json: {$.a: 1}}
   candidates: [v2]
-  protocol: ovms
+  protocol: open-inference
   prediction: {at: '$.a[*]', is: ranking, key: $.id, top: 3}
   key: answer:$.id
   slices: {c: json:$.c}
@@ -192,7 +192,7 @@ routes:
             path="/a/**", methods=("PUT",), headers=(("X-A", "b*"),), query=(("q", "1"),), json=(("$.a", 1),)
         ),
         candidates=("v2",),
-        protocol="ovms",
+        protocol="open-inference",
         prediction=s.Prediction(at="$.a[*]", kind="ranking", key="$.id", top=3),
         key="answer:$.id",
         slices=(("c", "json:$.c"),),

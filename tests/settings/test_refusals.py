@@ -115,8 +115,12 @@ ROWS = [
     ("routes: [{candidates: [v2]}]",
      "2: routes[0].candidates[0]: expected the name of a candidate (there is none), there was 'v2'"),
     ("routes: [{name: a}, {name: a}]", "2: routes[1].name: expected a name of its own, 'a' is also routes[0]'s"),
-    ("routes: [{prediction: {at: $.a, is: score}}]",
-     "2: routes[0].prediction.threshold: expected a value, is: score requires this key"),
+    ("routes: [{protocol: open-inferense}]", "2: routes[0].protocol: expected auto, none or open-inference, "
+     "there was 'open-inferense'; did you mean open-inference?"),
+    ("routes: [{prediction: {key: '$.a['}}]", "2: routes[0].prediction.key: '$.a[' is not a JSONPath that can be used "
+     "here: expected [n], [*] or ['name'] at '['"),
+    ("routes: [{prediction: {key: ''}}]",
+     "2: routes[0].prediction.key: expected the name of a member, or a JSONPath"),
     ("routes: [{prediction: {at: $.a, is: label, top: 3}}]",
      "2: routes[0].prediction.top: expected is: ranking beside this key, there was label"),
     # variables
@@ -172,6 +176,10 @@ CANDIDATE_ROWS = [
      "there was 'model'; did you mean $.model?"),
     ("json: {set: {$: a}}", "5: candidates[0].json.set.$: expected a JSONPath to one place inside the body, of names "
      "and indexes, there was '$'"),
+    ("json: {set: {\"$['a.b']\": 1}}", "5: candidates[0].json.set.$['a.b']: expected a JSONPath whose names have no "
+     "dots, brackets or quotes, there was \"$['a.b']\""),
+    ("sample_key: 'json:$.a[*]'", "5: candidates[0].sample_key: expected a JSONPath to one place inside the body, of "
+     "names and indexes, there was '$.a[*]'"),
     ("path: {replace: /a}", "5: candidates[0].path: expected both replace and with, there was one of them"),
     ("path: {replace: a, with: /b}",
      "5: candidates[0].path.replace: expected a path that begins with / in printable ASCII, there was 'a'"),

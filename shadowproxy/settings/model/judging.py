@@ -23,10 +23,16 @@ class Prediction(Section):
     is_: Literal["label", "probabilities", "score", "number", "ranking", "text", "embedding", "boxes", "opaque"] = (
         optional("opaque", "What kind of decision it is.", alias="is")
     )
-    key: f.JsonPath | None = optional(None, "JSONPath within an item by which items are paired; default: by position.")
-    threshold: f.Number | None = optional(None, "score: the decision is which side of it the score lies.")
-    tolerance: f.NotNegative | None = optional(None, "number: differences up to it are agreement.")
-    top: f.Count | None = optional(None, "ranking: so many first places are the decision.")
+    key: f.ItemKey | None = optional(
+        None, "Member of an item, or JSONPath from the root, by which items are paired; default: by position."
+    )
+    threshold: f.Number | None = optional(
+        None, "score: the decision is the side of it that the score lies on; default: 0.5."
+    )
+    tolerance: f.NotNegative | None = optional(
+        None, "number: differences up to it are agreement; default: compare's tolerance."
+    )
+    top: f.Count | None = optional(None, "ranking: so many first places are the decision; default: all.")
 
 
 class Tolerance(Section):
@@ -46,7 +52,9 @@ class Route(Section):
     name: f.Name | None = optional(None, "Name in reports and metrics; default: route-1, route-2, … by place.")
     match: Match = optional(Match(), "All that is given must hold; nothing given matches everything.")
     candidates: tuple[f.Name, ...] | None = optional(None, "Candidates that get copies; default: all.")
-    protocol: f.Name = optional("auto", "Preset for the model server's protocol; auto: by path.")
+    protocol: f.Preset = optional(
+        "auto", "Model server's protocol; auto: recognised by the path; none: plain JSON or bytes."
+    )
     prediction: Prediction | None = optional(None, "What the model decided; presets fill it in.")
     key: f.JoinKey = optional("id", "What labels are joined on: id, header:NAME, json:$.path, answer:$.path.")
     slices: dict[f.Name, f.SliceSource] = optional(

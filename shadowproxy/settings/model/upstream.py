@@ -54,7 +54,9 @@ class JsonRewrite(Section):
 
 
 class PathRewrite(Section):
-    replace: f.LiteralPath | None = optional(None, "Beginning of the path that is replaced in copies.")
+    replace: f.LiteralPath | None = optional(
+        None, "Part of the path that is replaced in copies, where it occurs first."
+    )
     with_: f.LiteralPath | None = optional(None, "What stands in its place.", alias="with")
 
 
