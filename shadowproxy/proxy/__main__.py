@@ -10,7 +10,9 @@ import sys
 import structlog
 import uvloop
 
+from shadowproxy import logs
 from shadowproxy.proxy.worker import Worker
+from shadowproxy.settings.snapshot import decode
 from shadowproxy.wire.child import Child, ignore_signals
 from shadowproxy.wire.messages import (
     Abort,
@@ -74,6 +76,7 @@ class Life:
         task.add_done_callback(self._tasks.discard)
 
     async def _begin(self, snapshot: bytes) -> None:
+        logs.configure(decode(snapshot).log_format, process="worker", slot=self.child.slot)
         try:
             self.worker.configure(snapshot)
             await self.worker.serve(self._listen)

@@ -30,6 +30,16 @@ class Histogram:
         return BUCKETS_S, list(self.counts), self.sum_ns / 1e9
 
 
+class RouteCounters:
+    """Requests of one route by status, and how long they took."""
+
+    __slots__ = ("codes", "durations")
+
+    def __init__(self) -> None:
+        self.codes: dict[int, int] = {}
+        self.durations = Histogram()
+
+
 def label(value: str) -> str:
     """A label's value as Prometheus' text format quotes it."""
     return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -25,6 +25,7 @@ from shadowproxy.http1 import answer as a
 from shadowproxy.http1 import chunked, serialise
 from shadowproxy.http1.refusal import Refused
 from shadowproxy.proxy import tee
+from shadowproxy.proxy.mirror import ANSWER_RESERVE
 from shadowproxy.wire import frames
 
 if TYPE_CHECKING:
@@ -251,11 +252,9 @@ class Exchange:
         if len(kept) + len(body) > self.keep:
             self._stop_keeping(o.BODY_TOO_LARGE)
             return
-        cost = len(body) + OVERHEAD
-        if not self.worker.budget.take(cost):
+        if not self.reserve(len(body) + OVERHEAD):
             self._stop_keeping(o.BUFFER_FULL)
             return
-        self._cost += cost
         if kept:
             if isinstance(kept, bytes):
                 kept = self.body = bytearray(kept)
@@ -465,14 +464,12 @@ class Exchange:
         if self.answer_truncated or not (self.legs or not self._decided):
             return
         room = self.runtime.keep_up_to - kept
-        cost = len(piece) + OVERHEAD
         if len(piece) > room:
             self.answer_truncated = True
             piece = piece[:room]
-        if self.keep < 0 or not self.worker.budget.take(cost):
+        if self.keep < 0 or (kept + len(piece) > ANSWER_RESERVE and not self.reserve(len(piece) + OVERHEAD)):
             self.answer_truncated = True
             return
-        self._cost += cost
         if kept:
             assert isinstance(self.answer_body, bytearray)
             self.answer_body += piece
@@ -676,6 +673,13 @@ class Exchange:
             tee.record(self)
             self.legs = []
         self.release_cost()
+
+    def reserve(self, cost: int) -> bool:
+        """Take from the budget what is given back when the pair has gone to the recorder, or nowhere."""
+        if self.worker.budget.take(cost):
+            self._cost += cost
+            return True
+        return False
 
     def release_cost(self) -> None:
         if self._cost:

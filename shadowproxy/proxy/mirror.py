@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from shadowproxy.core import outcome as o
 from shadowproxy.core.breaker import Breaker
-from shadowproxy.core.budget import OVERHEAD, Budget
+from shadowproxy.core.budget import OVERHEAD
 from shadowproxy.http1.answer import AnswerHead
 from shadowproxy.proxy.pool import Address, Pool
 from shadowproxy.proxy.timers import SECOND_NS
@@ -37,6 +37,7 @@ FACTOR: Final = 3  # times production's own time
 READ: Final = 64 << 10  # bytes a leg reads in one turn
 TURN_S: Final = 0.01
 TURN_BYTES: Final = 4 << 20  # bytes that all legs of a worker read in 10 ms
+ANSWER_RESERVE: Final = 4096  # bytes of each answer that are taken from the budget when the copy leaves
 MAX_ARRIVALS: Final = 4096  # pieces of a stream whose arrival is kept
 
 _FAILURES: Final = frozenset({o.CONNECT_ERROR, o.TIMEOUT, o.RESET})
@@ -138,22 +139,20 @@ class MirrorConnection(UpstreamConnection, asyncio.BufferedProtocol):
             self.leg.finish(code, detail)
 
     def expired(self) -> None:
-        """A connection has no deadline of its own; its leg has one."""
+        if self.leg is not None:
+            self.leg.expired()
 
 
 class Leg:
     """One copy of one request: what was sent, what came back, and when."""
 
     __slots__ = (
-        "_cost",
         "_dialing",
-        "armed",
         "arrivals",
         "body",
         "body_bytes",
         "connect_ns",
         "connection",
-        "deadline",
         "done",
         "error",
         "exchange",
@@ -175,11 +174,8 @@ class Leg:
         self.exchange = exchange
         self.role = role
         self.row = row
-        self.deadline = 0
-        self.armed = 0
         self.connection: MirrorConnection | None = None
         self._dialing: asyncio.Task[None] | None = None
-        self._cost = 0
         self.done = False
         self.outcome = 0
         self.status = 0
@@ -195,7 +191,6 @@ class Leg:
     def start(self) -> None:
         mirror = self.mirror
         self.start_ns = perf_counter_ns()
-        mirror.timers.arm(self, mirror.first_look_ns)
         connection = mirror.pool.take()
         if connection is not None:
             self.connect_ns = 0
@@ -228,6 +223,9 @@ class Leg:
         else:
             connection.transport.writelines((head, body))
         self.sent_ns = perf_counter_ns() - self.start_ns
+        # The deadline is the connection's: it is armed already more often than not, and then costs one assignment.
+        mirror = self.mirror
+        mirror.timers.arm(connection, mirror.first_look_ns)
 
     def whole(self, head: AnswerHead, body: bytes) -> None:
         self.first_byte_ns = perf_counter_ns() - self.start_ns
@@ -262,11 +260,9 @@ class Leg:
         if len(piece) > room:
             piece = piece[:room]
             self.truncated = True
-        cost = len(piece) + OVERHEAD
-        if not self.mirror.budget.take(cost):
+        if kept + len(piece) > ANSWER_RESERVE and not self.exchange.reserve(len(piece) + OVERHEAD):
             self.truncated = True
             return
-        self._cost += cost
         if kept:
             self.body += piece
         else:
@@ -280,13 +276,13 @@ class Leg:
             seconds = (now - self.start_ns) / SECOND_NS
             self.finish(o.TIMEOUT, f"No whole answer within {seconds:.3g} s.")
         else:
-            self.mirror.timers.arm(self, left)
+            assert self.connection is not None
+            self.mirror.timers.arm(self.connection, left)
 
     def finish(self, outcome: int, error: str = "") -> None:
         if self.done:
             return
         self.done = True
-        self.deadline = 0
         self.outcome = outcome
         self.error = error
         self.total_ns = perf_counter_ns() - self.start_ns
@@ -299,6 +295,7 @@ class Leg:
         if connection is not None:
             self.connection = None
             connection.leg = None
+            connection.deadline = 0
             if outcome == o.COMPLETE and connection.state == IDLE:
                 mirror.pool.give_back(connection)
             else:
@@ -306,10 +303,27 @@ class Leg:
         mirror.count(outcome, self.total_ns)
         self.exchange.leg_done()
 
-    def give_back(self) -> None:
-        """What was kept has gone to the recorder, or nowhere."""
-        self.mirror.budget.give(self._cost)
-        self._cost = 0
+    def pack(self, out: list[bytes | bytearray], arrival_ns: int) -> int:
+        """Append this leg's part of the pair's frame; returns its length."""
+        return frames.add_exchange(
+            out,
+            self.role,
+            self.outcome,
+            0,
+            frames.BODY_TRUNCATED if self.truncated else 0,
+            self.status,
+            self.start_ns - arrival_ns,
+            self.connect_ns,
+            self.sent_ns,
+            self.first_byte_ns,
+            self.total_ns,
+            0,
+            self.head,
+            self.body,
+            self.body_bytes,
+            self.error.encode()[: frames.MAX_ERROR] if self.error else b"",
+            b"".join(self.arrivals) if self.arrivals else b"",
+        )
 
 
 class Mirror:
@@ -321,13 +335,11 @@ class Mirror:
         *,
         workers: int,
         timers: Timers,
-        budget: Budget,
         reads: ReadBudget,
         rate: ConnectRate,
         tls: ssl.SSLContext | None,
     ) -> None:
         self.timers = timers
-        self.budget = budget
         self._rate = rate
         self.in_flight = 0
         self.finished: dict[int, int] = {}
@@ -368,6 +380,11 @@ class Mirror:
             return o.CONNECT_RATE
         self.in_flight += 1
         return 0
+
+    def unused(self) -> None:
+        """The place that `refusal` reserved is not used after all."""
+        self.in_flight -= 1
+        self.breaker.unused()
 
     def request(self, exchange: Exchange) -> tuple[bytes, bytes | bytearray]:
         plan = exchange.runtime.copies[self.settings.name]

@@ -13,6 +13,7 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Final
 
 from shadowproxy.http1.answer import AnswerHead
+from shadowproxy.proxy.counters import Histogram
 from shadowproxy.proxy.pool import Address, Pool
 from shadowproxy.proxy.upstream import ENDED, IDLE, TUNNEL, UpstreamConnection
 
@@ -156,6 +157,7 @@ class Production:
         self.settings = settings
         self.timers = timers
         self.waiting: deque[Waiting] = deque()
+        self.durations = Histogram()
         self._limit = limit
         self._next = first
         self.endpoints = [

@@ -33,7 +33,7 @@ class _Waiting:
     __slots__ = ("buffers", "cost", "fates", "generation", "seq")
 
     def __init__(
-        self, seq: int, generation: int, buffers: list[bytes | bytearray], cost: int, fates: list[Fate]
+        self, seq: int, generation: int, buffers: bytes | list[bytes | bytearray], cost: int, fates: list[Fate]
     ) -> None:
         self.seq = seq
         self.generation = generation
@@ -74,18 +74,20 @@ class Recording(asyncio.Protocol):
         """Half of what may wait is waiting: candidates should not work for pairs that cannot be kept."""
         return self.bytes * 4 > self._budget.limit
 
-    def offer(self, pair: frames.Pair, fates: list[Fate]) -> bool:
-        """Take the pair, or count it as lost and say so."""
+    def next_seq(self) -> int:
+        """The number of the pair that is offered next; a number that is not offered would be a gap."""
         self._seq += 1
-        buffers = frames.pack_pair(self._seq, pair)
-        cost = sum(map(len, buffers))
-        if self.bytes + cost > self._budget.limit // 2 or not self._budget.take(cost):
+        return self._seq
+
+    def offer(self, seq: int, generation: int, buffers: list[bytes | bytearray], cost: int, fates: list[Fate]) -> bool:
+        """Take the frame of pair `seq`, `cost` bytes long, or count it as lost and say so."""
+        held = self.bytes + cost
+        if held > self._budget.limit // 2 or not self._budget.take(cost):
             _settle(fates, RECORDER_LOST)
             return False
-        if cost <= BATCH:
-            buffers = [b"".join(buffers)]
-        waiting = _Waiting(self._seq, pair.generation, buffers, cost, fates)
-        self.bytes += cost
+        # One buffer a small frame: a ring of many small objects would cost more than the copy.
+        waiting = _Waiting(seq, generation, b"".join(buffers) if cost <= BATCH else buffers, cost, fates)
+        self.bytes = held
         self._ring.append(waiting)
         self._unsent.append(waiting)
         if not self._scheduled and self._greeted:
@@ -175,7 +177,10 @@ class Recording(asyncio.Protocol):
             if waiting.generation not in self._configured:
                 self._configured.add(waiting.generation)
                 out.append(frames.config(self._snapshot_of(waiting.generation), waiting.generation))
-            out += waiting.buffers
+            if isinstance(waiting.buffers, bytes):
+                out.append(waiting.buffers)
+            else:
+                out += waiting.buffers
             size += waiting.cost
             if size >= BATCH:
                 transport.writelines(out)

@@ -7,7 +7,6 @@ is looked up here by its identity.
 from __future__ import annotations
 
 import ipaddress
-import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +14,7 @@ from shadowproxy.core.ledger import TWIN, Ledger, Row
 from shadowproxy.core.routes import Router
 from shadowproxy.core.sampling import cookie, is_sampled
 from shadowproxy.proxy.copies import CopyPlan, json_keys, lookup
+from shadowproxy.proxy.counters import RouteCounters
 from shadowproxy.proxy.heads import RequestHeads
 from shadowproxy.wire import frames
 
@@ -44,9 +44,12 @@ class Entry:
 class RoutePlan:
     """One route; number frames.NO_ROUTE stands for "none matched"."""
 
-    __slots__ = ("candidates", "keep_up_to", "name", "number", "twin")
+    __slots__ = ("candidates", "counters", "keep_up_to", "name", "number", "twin")
 
-    def __init__(self, number: int, name: str, candidates: list[Entry], twin: Entry | None) -> None:
+    def __init__(
+        self, number: int, name: str, candidates: list[Entry], twin: Entry | None, counters: RouteCounters
+    ) -> None:
+        self.counters = counters
         self.number = number
         self.name = name
         self.candidates = candidates
@@ -60,7 +63,14 @@ class RoutePlan:
 
 
 class Runtime:
-    def __init__(self, snapshot: Snapshot, production: Production, mirrors: dict[str, Mirror], ledger: Ledger) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        production: Production,
+        mirrors: dict[str, Mirror],
+        ledger: Ledger,
+        counters: dict[str, RouteCounters],
+    ) -> None:
         self.snapshot = snapshot
         self.generation = snapshot.generation
         self.production = production
@@ -78,7 +88,8 @@ class Runtime:
         self.first_byte_ns = round(timeouts.first_byte * NS)
         self.idle_ns = round(timeouts.idle * NS)
         self.body_limit = limits.body or (1 << 62)
-        self.keep_up_to = max(snapshot.pairs.store_up_to, snapshot.compare.up_to)  # of an answer's body
+        compared = (route.compare.up_to for route in snapshot.routes)
+        self.keep_up_to = max(snapshot.pairs.store_up_to, *compared)  # of an answer's body
         self.via = snapshot.via.encode()
         self.via_11 = b"Via: 1.1 " + self.via + b"\r\n"
         self.via_10 = b"Via: 1.0 " + self.via + b"\r\n"
@@ -91,13 +102,19 @@ class Runtime:
             settings.name: CopyPlan(settings, mirrors[settings.name].address.authority) for settings in known
         }
         self.routes = [
-            self._plan(ledger, number, route.name, route.candidates) for number, route in enumerate(snapshot.routes)
+            self._plan(ledger, counters, number, route.name, route.candidates)
+            for number, route in enumerate(snapshot.routes)
         ]
-        self.no_route = self._plan(ledger, frames.NO_ROUTE, None, ())
-        self.compared_up_to = max([self.keep_up_to, *(route.compare.up_to for route in snapshot.routes)])
-        self.keep_up_to = self.compared_up_to
+        self.no_route = self._plan(ledger, counters, frames.NO_ROUTE, None, ())
 
-    def _plan(self, ledger: Ledger, number: int, name: str | None, wanted: tuple[str, ...] | None) -> RoutePlan:
+    def _plan(
+        self,
+        ledger: Ledger,
+        counters: dict[str, RouteCounters],
+        number: int,
+        name: str | None,
+        wanted: tuple[str, ...] | None,
+    ) -> RoutePlan:
         candidates = [
             Entry(
                 settings,
@@ -113,7 +130,8 @@ class Runtime:
         if twin is not None:
             row = ledger.row(twin.trial, TWIN, name)
             entry = Entry(twin, self.mirrors[twin.name], frames.TWIN, row, any(c.member for c in candidates))
-        return RoutePlan(number, name or "", candidates, entry)
+        seen = counters.setdefault(name or "", RouteCounters())
+        return RoutePlan(number, name or "", candidates, entry, seen)
 
     def trusts(self, peer: str) -> bool:
         """Whether X-Forwarded-* of this peer is appended to rather than replaced."""
@@ -124,11 +142,6 @@ class Runtime:
         except ValueError:
             return False
         return any(address in network for network in self._trusted if network.version == address.version)
-
-
-def shuffled(legs: list[object]) -> None:
-    """Twin and candidates leave in random order, so that no side is always measured first."""
-    random.shuffle(legs)
 
 
 def _production_host(setting: str, production: Production) -> bytes:

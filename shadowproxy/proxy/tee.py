@@ -10,7 +10,7 @@ import random
 from typing import TYPE_CHECKING
 
 from shadowproxy.core import outcome as o
-from shadowproxy.proxy.mirror import Leg
+from shadowproxy.proxy.mirror import ANSWER_RESERVE, Leg
 from shadowproxy.wire import frames
 
 if TYPE_CHECKING:
@@ -42,6 +42,9 @@ def decide(exchange: Exchange, drop_reason: int) -> None:
         _offer_twin(exchange, route.twin, reason, due, bool(legs))
     if not legs:
         return
+    if not exchange.reserve(ANSWER_RESERVE * (len(legs) + 1)):
+        _take_back(exchange)
+        return
     exchange.left = len(legs)
     if len(legs) > 1:
         random.shuffle(legs)
@@ -51,6 +54,15 @@ def decide(exchange: Exchange, drop_reason: int) -> None:
             exchange.waiting_legs.append(leg)
         else:
             leg.start()
+
+
+def _take_back(exchange: Exchange) -> None:
+    """The budget is used up: what was about to be sent is not."""
+    for leg in exchange.legs:
+        leg.mirror.unused()
+        leg.row.sent -= 1
+        leg.row.dropped[o.BUFFER_FULL] += 1
+    exchange.legs.clear()
 
 
 def _is_due(exchange: Exchange, entry: Entry) -> bool:
@@ -96,45 +108,19 @@ def _offer_twin(exchange: Exchange, twin: Entry, reason: int, due: bool, some_se
 
 def record(exchange: Exchange) -> None:
     """Production and all legs have ended: hand the pair to the recorder and give back what was held for it."""
-    legs = exchange.legs
-    sides = [_production(exchange)]
-    fates = []
-    for leg in legs:
-        fates.append((leg.row, leg.outcome))
-        sides.append(_side(leg, exchange.arrival_ns))
-    if exchange.twin_dropped:
-        sides.append(_dropped(frames.TWIN, exchange.twin_dropped))
-    body = exchange.body
-    pair = frames.Pair(
-        exchange.runtime.generation,
-        exchange.route.number,
-        exchange.worker.flags(exchange),
-        frames.PRODUCTION,
-        exchange.arrival_us,
-        exchange.request_id,
-        exchange.head.raw,
-        body if body is not None else b"",
-        exchange.body_bytes,
-        tuple(sides),
-    )
-    # What was held for the pair is given back first: the frame takes its own share of the same budget.
-    exchange.release_cost()
-    for leg in legs:
-        leg.give_back()
-    exchange.worker.recording.offer(pair, fates)
-
-
-def _production(exchange: Exchange) -> frames.Exchange:
+    out: list[bytes | bytearray] = []
     flags = frames.BODY_TRUNCATED if exchange.answer_truncated else 0
     if exchange.answer_close_delimited:
         flags |= frames.CLOSE_DELIMITED
-    return frames.Exchange(
+    arrival_ns = exchange.arrival_ns
+    size = frames.add_exchange(
+        out,
         frames.PRODUCTION,
         exchange.outcome,
         0,
         flags,
         exchange.status,
-        exchange.start_ns - exchange.arrival_ns,
+        exchange.start_ns - arrival_ns,
         exchange.connect_ns,
         exchange.sent_ns,
         exchange.first_byte_ns,
@@ -143,34 +129,43 @@ def _production(exchange: Exchange) -> frames.Exchange:
         exchange.answer_head,
         exchange.answer_body,
         exchange.answer_bytes,
-        exchange.error.encode()[: frames.MAX_ERROR],
-        b"".join(exchange.arrivals),
+        exchange.error.encode()[: frames.MAX_ERROR] if exchange.error else b"",
+        b"".join(exchange.arrivals) if exchange.arrivals else b"",
     )
-
-
-def _side(leg: Leg, arrival_ns: int) -> frames.Exchange:
-    return frames.Exchange(
-        leg.role,
-        leg.outcome,
-        0,
-        frames.BODY_TRUNCATED if leg.truncated else 0,
-        leg.status,
-        leg.start_ns - arrival_ns,
-        leg.connect_ns,
-        leg.sent_ns,
-        leg.first_byte_ns,
-        leg.total_ns,
-        0,
-        leg.head,
-        leg.body,
-        leg.body_bytes,
-        leg.error.encode()[: frames.MAX_ERROR],
-        b"".join(leg.arrivals),
+    legs = exchange.legs
+    fates = []
+    for leg in legs:
+        fates.append((leg.row, leg.outcome))
+        size += leg.pack(out, arrival_ns)
+    count = 1 + len(legs)
+    if exchange.twin_dropped:
+        count += 1
+        size += frames.add_exchange(out, frames.TWIN, 0, exchange.twin_dropped, 0, 0, *_NO_TIMES, b"", b"", 0)
+    # What was held for the pair is given back first: the frame takes its own share of the same budget.
+    exchange.release_cost()
+    body = exchange.body
+    if body is None:
+        body = b""
+    request_id, head = exchange.request_id, exchange.head.raw
+    recording = exchange.worker.recording
+    seq = recording.next_seq()
+    generation = exchange.runtime.generation
+    first = frames.pair_head(
+        seq,
+        size,
+        count,
+        generation,
+        exchange.route.number,
+        frames.REQUEST_TRUNCATED if exchange.body is None else 0,
+        frames.PRODUCTION,
+        exchange.arrival_us,
+        request_id,
+        head,
+        body,
+        exchange.body_bytes,
     )
+    size += len(first) + len(request_id) + len(head) + len(body)
+    recording.offer(seq, generation, [first, request_id, head, body, *out], size, fates)
 
 
-def _dropped(role: int, reason: int) -> frames.Exchange:
-    unknown = frames.UNKNOWN
-    return frames.Exchange(
-        role, 0, reason, 0, 0, unknown, unknown, unknown, unknown, unknown, unknown, b"", b"", 0, b""
-    )
+_NO_TIMES = (frames.UNKNOWN,) * 6

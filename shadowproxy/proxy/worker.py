@@ -24,7 +24,7 @@ from shadowproxy.core.budget import Budget
 from shadowproxy.core.ledger import Ledger
 from shadowproxy.core.outcome import DRAINING, DROPPED, OUTCOMES, OVERLOAD, RECORDER_BEHIND
 from shadowproxy.proxy import tls
-from shadowproxy.proxy.counters import Histogram, label
+from shadowproxy.proxy.counters import Histogram, RouteCounters, label
 from shadowproxy.proxy.downstream import Downstream
 from shadowproxy.proxy.ids import Ids
 from shadowproxy.proxy.mirror import ConnectRate, Mirror, ReadBudget
@@ -34,7 +34,6 @@ from shadowproxy.proxy.runtime import Runtime
 from shadowproxy.proxy.timers import TICK_NS, Timers
 from shadowproxy.settings import snapshot as snapshots
 from shadowproxy.settings.snapshot import Candidate, Snapshot
-from shadowproxy.wire import frames
 from shadowproxy.wire.messages import Stats
 
 if TYPE_CHECKING:
@@ -75,10 +74,8 @@ class Worker:
         self._servers: list[tuple[asyncio.Server, socket.socket]] = []
         self._lag_ns = 0
         self._late = 0
-        self._requests: dict[tuple[str, int], int] = {}
-        self._durations: dict[str, Histogram] = {}
+        self._routes: dict[str, RouteCounters] = {}
         self._overhead = Histogram()
-        self._upstream: dict[str, Histogram] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._swept_at = perf_counter_ns()
         self._next_ledger = 0.0
@@ -121,7 +118,7 @@ class Worker:
         self.budget.limit = snapshot.mirror.max_buffered
         self.max_connections = max(1, -(-snapshot.limits.connections // workers))
         self._snapshots[snapshot.generation] = data
-        self.runtime = Runtime(snapshot, production, targets, self.ledger)
+        self.runtime = Runtime(snapshot, production, targets, self.ledger, self._routes)
         self._forget_snapshots()
         for key, old in [(key, old) for key, old in self._productions.items() if old is not production]:
             del self._productions[key]
@@ -156,7 +153,6 @@ class Worker:
                 candidate,
                 workers=workers,
                 timers=self.timers,
-                budget=self.budget,
                 reads=self.reads,
                 rate=self.rate,
                 tls=tls.upstream_context(candidate.tls) if candidate.url.startswith("https:") else None,
@@ -230,35 +226,25 @@ class Worker:
             return RECORDER_BEHIND
         return DRAINING if self.draining and not self.connections else 0
 
-    def flags(self, exchange: Exchange) -> int:
-        """A pair's flags."""
-        return frames.REQUEST_TRUNCATED if exchange.body is None else 0
-
     # -- counting ----------------------------------------------------------------------------------------------------
 
     def counted(self, exchange: Exchange) -> None:
         """Production's part of a request has ended."""
         status = exchange.status_answered or exchange.status or 499
-        name = exchange.route.name
-        key = (name, status)
-        self._requests[key] = self._requests.get(key, 0) + 1
+        counters = exchange.route.counters
+        codes = counters.codes
+        codes[status] = codes.get(status, 0) + 1
         whole = perf_counter_ns() - exchange.arrival_ns
-        durations = self._durations.get(name)
-        if durations is None:
-            durations = self._durations[name] = Histogram()
-        durations.observe(whole)
+        counters.durations.observe(whole)
         if exchange.start_ns:
-            self._overhead.observe(max(0, whole - exchange.total_ns))
-            upstream = self.runtime.snapshot.production.name
-            times = self._upstream.get(upstream)
-            if times is None:
-                times = self._upstream[upstream] = Histogram()
-            times.observe(exchange.total_ns)
+            total = exchange.total_ns
+            self._overhead.observe(whole - total if whole > total else 0)
+            exchange.runtime.production.durations.observe(total)
 
     def count_refused(self, status: int) -> None:
         """A request without a route: what came was no request, or came too late or too often."""
-        key = ("", status)
-        self._requests[key] = self._requests.get(key, 0) + 1
+        codes = self._routes.setdefault("", RouteCounters()).codes
+        codes[status] = codes.get(status, 0) + 1
 
     def ledger_rows(self) -> bytes:
         return msgspec.json.encode(self.ledger.lines())
@@ -266,8 +252,9 @@ class Worker:
     def stats(self) -> Stats:
         lines = self.ledger.lines()
         counters: dict[str, float] = {}
-        for (route, status), count in self._requests.items():
-            counters[f'requests_total{{route="{label(route)}",code="{status}"}}'] = count
+        for route, seen in self._routes.items():
+            for status, count in seen.codes.items():
+                counters[f'requests_total{{route="{label(route)}",code="{status}"}}'] = count
         for line in lines:
             candidate = label(line["candidate"])
             for reason, count in line["dropped"].items():
@@ -287,13 +274,14 @@ class Worker:
                 key = f'mirrored_total{{candidate="{name}",outcome="{OUTCOMES[outcome]}"}}'
                 counters[key] = counters.get(key, 0) + count
         histograms = {
-            f'request_duration_seconds{{route="{label(route)}"}}': histogram.export()
-            for route, histogram in self._durations.items()
+            f'request_duration_seconds{{route="{label(route)}"}}': seen.durations.export()
+            for route, seen in self._routes.items()
         }
         histograms["overhead_seconds"] = self._overhead.export()
-        for upstream, histogram in self._upstream.items():
-            name = f'upstream_duration_seconds{{upstream="{label(upstream)}",role="production"}}'
-            histograms[name] = histogram.export()
+        for production in self._productions.values():
+            name = label(production.settings.name)
+            key = f'upstream_duration_seconds{{upstream="{name}",role="production"}}'
+            histograms[key] = production.durations.export()
         return Stats(counters=counters, gauges=gauges, histograms=histograms, ledger=lines)
 
     def is_healthy(self) -> bool:

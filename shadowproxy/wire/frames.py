@@ -37,6 +37,8 @@ _EXCHANGE: Final = struct.Struct("<BBBBHqqqqqqIIQHI")
 _ARRIVAL: Final = struct.Struct("<QI")  # ns since the exchange's start, bytes of the body that had come by then
 
 HEAD_BYTES: Final = _HEAD.size
+_PAIR_BYTES: Final = _PAIR.size
+_EXCHANGE_BYTES: Final = _EXCHANGE.size
 NO_ROUTE: Final = 0xFFFF
 UNKNOWN: Final = -1
 MAX_ERROR: Final = 1000  # bytes of an exchange's error text
@@ -125,27 +127,32 @@ def arrivals(data: bytes) -> list[tuple[int, int]]:
     return list(_ARRIVAL.iter_unpack(data))
 
 
-def pack_exchange(exchange: Exchange, out: list[bytes | bytearray]) -> int:
-    """Append the exchange's parts to `out` and return their length in bytes."""
-    (
-        role,
-        outcome,
-        dropped,
-        flags,
-        status,
-        start,
-        connect,
-        sent,
-        first_byte,
-        total,
-        stalled,
-        head,
-        body,
-        body_bytes,
-        error,
-        came,
-    ) = exchange
-    out.append(
+def add_exchange(
+    out: list[bytes | bytearray],
+    role: int,
+    outcome: int,
+    dropped: int,
+    flags: int,
+    status: int,
+    start: int,
+    connect: int,
+    sent: int,
+    first_byte: int,
+    total: int,
+    stalled: int,
+    head: bytes,
+    body: bytes | bytearray,
+    body_bytes: int,
+    error: bytes = b"",
+    came: bytes = b"",
+) -> int:
+    """Append the parts of one exchange (the fields of `Exchange`) to `out`; returns their length in bytes.
+
+    A function of many arguments, not of a record: it runs twice for each mirrored request.
+    """
+    n_head, n_body = len(head), len(body)
+    n_error, n_came = len(error), len(came)
+    out += (
         _EXCHANGE.pack(
             role,
             outcome,
@@ -158,40 +165,47 @@ def pack_exchange(exchange: Exchange, out: list[bytes | bytearray]) -> int:
             first_byte,
             total,
             stalled,
-            len(head),
-            len(body),
+            n_head,
+            n_body,
             body_bytes,
-            len(error),
-            len(came),
-        )
+            n_error,
+            n_came,
+        ),
+        head,
+        body,
     )
-    out.append(head)
-    out.append(body)
-    if error or came:
-        out.append(error)
-        out.append(came)
-    return _EXCHANGE.size + len(head) + len(body) + len(error) + len(came)
+    if n_error or n_came:
+        out += (error, came)
+    return _EXCHANGE_BYTES + n_head + n_body + n_error + n_came
+
+
+def pair_head(
+    seq: int,
+    size: int,
+    count: int,
+    generation: int,
+    route: int,
+    flags: int,
+    answered_by: int,
+    arrival_us: int,
+    id_: bytes,
+    head: bytes,
+    body: bytes | bytearray,
+    body_bytes: int,
+) -> bytes:
+    """What stands before id, head, body and `count` exchanges that are `size` bytes long."""
+    n_id, n_head, n_body = len(id_), len(head), len(body)
+    return _HEAD.pack(9 + _PAIR_BYTES + n_id + n_head + n_body + size, PAIR, seq) + _PAIR.pack(
+        generation, route, flags, answered_by, count, arrival_us, n_id, n_head, n_body, body_bytes
+    )
 
 
 def pack_pair(seq: int, pair: Pair) -> list[bytes | bytearray]:
     """The frame as a list of buffers for one `writelines`; bodies are not copied."""
-    out: list[bytes | bytearray] = [b"", pair.id, pair.head, pair.body]
-    size = 9 + _PAIR.size + len(pair.id) + len(pair.head) + len(pair.body)
-    for exchange in pair.exchanges:
-        size += pack_exchange(exchange, out)
-    out[0] = _HEAD.pack(size, PAIR, seq) + _PAIR.pack(
-        pair.generation,
-        pair.route,
-        pair.flags,
-        pair.answered_by,
-        len(pair.exchanges),
-        pair.arrival_us,
-        len(pair.id),
-        len(pair.head),
-        len(pair.body),
-        pair.body_bytes,
-    )
-    return out
+    out: list[bytes | bytearray] = []
+    size = sum([add_exchange(out, *exchange) for exchange in pair.exchanges])
+    head = pair_head(seq, size, len(pair.exchanges), *pair[:-1])
+    return [head, pair.id, pair.head, pair.body, *out]
 
 
 def unpack_hello(payload: memoryview) -> tuple[int, int]:
