@@ -69,7 +69,7 @@ ROWS = [
     ("answer_request_id: maybe", "2: answer_request_id: expected true or false, there was 'maybe'"),
     ("limits: {headers: 1.5}", "2: limits.headers: expected a whole number in 1–1000000000, there was '1.5'"),
     ("limits: {head: 0}", "2: limits.head: expected a size above 0, there was '0'"),
-    ("limits: {body: 100}", "2: limits.body: expected a size with its unit, there was 100; did you mean 100B?"),
+    ("limits: {body: 1.5}", "2: limits.body: expected a size such as 512B, 64KiB or 10MiB, there was '1.5'"),
     ("limits: {drain: 20}", "2: limits.drain: expected a duration with its unit, there was 20; did you mean 20s?"),
     ("limits: {head_timeout: 0s}", "2: limits.head_timeout: expected a duration above 0, there was '0s'"),
     ("compare: {tolerance: {absolute: -1}}",

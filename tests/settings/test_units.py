@@ -82,7 +82,7 @@ REFUSED_DURATIONS = [
     ("36501d", "expected a duration of at most 36500d, there was 36501d"),
 ]
 REFUSED_SIZES = [
-    ("64", "expected a size with its unit, there was 64; did you mean 64B?"),
+    ("6.4", f"{SIZE_SUCH_AS} '6.4'"),
     ("64kib", f"{SIZE_SUCH_AS} '64kib'; did you mean 64KiB?"),
     ("64K", f"{SIZE_SUCH_AS} '64K'; did you mean 64KiB?"),
     ("64 KiB", f"{SIZE_SUCH_AS} '64 KiB'; did you mean 64KiB?"),
