@@ -160,7 +160,10 @@ _size: Final = _parsed(units.parse_size, _unit_text)
 _share: Final = _parsed(units.parse_share, _unit_text)
 _DURATION_SCHEMA: Final = _schema(units.DURATION_PATTERN, examples=["250ms", "5s", "2m", "7d"])
 _SIZE_SCHEMA: Final = WithJsonSchema(
-    {"anyOf": [{"type": "string", "pattern": units.SIZE_PATTERN}, {"const": 0}], "examples": ["64KiB", "10MiB"]}
+    {
+        "anyOf": [{"type": "string", "pattern": units.SIZE_PATTERN}, {"type": "integer", "minimum": 0}],
+        "examples": ["64KiB", "10MiB"],
+    }
 )
 _SHARE_SCHEMA: Final = WithJsonSchema(
     {

@@ -1,7 +1,8 @@
 """Durations, sizes and shares: from what people write to seconds, bytes and fractions, and back.
 
 Law: `parse(format(x)) == x` for every value that a parser can return. Numbers go through Decimal, so that `0.1%` is
-the float nearest to 0.001, not a product of rounded factors. A bare number is refused where its unit would be a guess.
+the float nearest to 0.001, not a product of rounded factors. A bare number is refused where its unit would be a guess;
+a bare size is in bytes, as everywhere else.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ MAX_DURATION_S: Final = 36500 * 86400.0
 MAX_SIZE_BYTES: Final = 1 << 60
 
 DURATION_PATTERN: Final = rf"^(0|((?:{_NUMBER})(d|h|m|s|ms|us))+)$"
-SIZE_PATTERN: Final = rf"^(0|(?:{_NUMBER})({'|'.join(SIZE_UNITS)}))$"
+SIZE_PATTERN: Final = rf"^([0-9]+|(?:{_NUMBER})({'|'.join(SIZE_UNITS)}))$"
 SHARE_PATTERN: Final = rf"^(0|0?\.[0-9]+|(?:{_NUMBER})%)$"
 
 _DURATION: Final = re.compile(DURATION_PATTERN, re.ASCII)
@@ -76,12 +77,11 @@ def format_duration(seconds: float) -> str:
 
 
 def parse_size(text: str) -> int:
-    """Bytes. `64KiB`, `10MiB`, `1.5GiB`, `512B`, `10MB` (10**6); a bare `0` needs no unit. Raises ValueError."""
-    if text == "0":
-        return 0
+    """Bytes. `64KiB`, `10MiB`, `1.5GiB`, `512B`, `10MB` (10**6), or a bare whole number. Raises ValueError."""
     match = _SIZE_SPLIT.fullmatch(text)
-    if match and not match[2]:
-        raise ValueError(f"expected a size with its unit, there was {text}; did you mean {text}B?")
+    if match and not match[2] and text.isdigit():
+        text += "B"
+        match = _SIZE_SPLIT.fullmatch(text)
     if not _SIZE.fullmatch(text) or not match:
         near = _near_size(match[1], match[2]) if match else ""
         raise ValueError(f"expected a size such as 512B, 64KiB or 10MiB, there was {text!r}{near}")
