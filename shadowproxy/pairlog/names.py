@@ -1,0 +1,73 @@
+"""Segment names: KIND-UTC-SLOT-PID-COUNTER.jsonl, as pairs-20260301T140000Z-0-4711-000012.jsonl.
+
+The counter grows over all segments of a kind in the directory and over every life of every recorder: unlike the time,
+which is for people, it says without a clock which of two segments is the newer one.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, NamedTuple
+
+PAIRS, LEDGER = "pairs", "ledger"
+KINDS: Final = (PAIRS, LEDGER)
+
+_NAME: Final = re.compile(r"(pairs|ledger)-(\d{8}T\d{6}Z)-(\d+)-(\d+)-(\d+)\.jsonl")
+_TIME: Final = "%Y%m%dT%H%M%SZ"
+
+
+class SegmentName(NamedTuple):
+    kind: str
+    opened_s: int  # since 1970
+    slot: int
+    pid: int
+    counter: int
+
+    def __str__(self) -> str:
+        time = datetime.fromtimestamp(self.opened_s, UTC).strftime(_TIME)
+        return f"{self.kind}-{time}-{self.slot}-{self.pid}-{self.counter:06d}.jsonl"
+
+
+def parse(name: str) -> SegmentName | None:
+    """None for a file that is no segment of ours."""
+    found = _NAME.fullmatch(name)
+    if found is None:
+        return None
+    kind, time, slot, pid, counter = found.groups()
+    try:
+        opened = datetime.strptime(time, _TIME).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return SegmentName(kind, int(opened.timestamp()), int(slot), int(pid), int(counter))
+
+
+class Segment(NamedTuple):
+    name: SegmentName
+    path: Path
+    size_bytes: int
+    modified_s: float
+
+
+def segments(folder: Path, kind: str) -> list[Segment]:
+    """Those in `folder`, oldest first; none where there is no such directory."""
+    return sorted(_found(folder, kind), key=lambda segment: (segment.name.counter, segment.name))
+
+
+def _found(folder: Path, kind: str) -> Iterator[Segment]:
+    try:
+        entries = list(os.scandir(folder))
+    except FileNotFoundError:
+        return
+    for entry in entries:
+        name = parse(entry.name)
+        if name is None or name.kind != kind:
+            continue
+        try:
+            stat = entry.stat(follow_symlinks=False)
+        except FileNotFoundError:
+            continue
+        yield Segment(name, Path(entry.path), stat.st_size, stat.st_mtime)

@@ -1,0 +1,79 @@
+"""A configuration as the recorder uses it, compiled once a generation.
+
+What decides about a pair (routes, rules, candidates) comes from the generation that the pair names. What may be stored
+comes from the configuration in force now, and redaction from both: a path that was just added already hides what
+is still on its way, and one that was just removed still hides what was sent before.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from shadowproxy.compare import Rules, compile_rules
+from shadowproxy.recorder.extract import Extractor, compile_extractor
+from shadowproxy.recorder.redact import CREDENTIALS, Redactor
+from shadowproxy.settings.snapshot import Pairs, Redact, Route, Snapshot
+
+
+class RoutePlan(NamedTuple):
+    name: str
+    rules: Rules
+    compared: frozenset[str]  # answer fields that comparison may look at, lower case
+    key: Extractor
+    slices: tuple[tuple[str, Extractor], ...]
+    of_request: bool  # something is looked up in the request's JSON
+    of_answer: bool
+
+
+class Plan(NamedTuple):
+    snapshot: Snapshot
+    in_force: Pairs  # what may be stored
+    routes: tuple[RoutePlan, ...]
+    redactor: Redactor
+    headers: frozenset[str]  # fields that are stored, lower case
+    bodies: str  # all | different | none
+    store_up_to: int
+    decode_up_to: int
+
+
+def compile_plan(snapshot: Snapshot, pairs: Pairs, key: bytes) -> Plan:
+    """ValueError with one sentence where something cannot be used."""
+    redactor = Redactor(_both(snapshot.pairs.redact, pairs.redact), key)
+    return Plan(
+        snapshot=snapshot,
+        in_force=pairs,
+        routes=tuple(_route(route, redactor) for route in snapshot.routes),
+        redactor=redactor,
+        headers=frozenset(name.lower() for name in pairs.headers) - CREDENTIALS,
+        bodies=pairs.bodies,
+        store_up_to=pairs.store_up_to,
+        decode_up_to=max(pairs.store_up_to, *(route.compare.up_to for route in snapshot.routes)) + 1,
+    )
+
+
+def _both(of_pair: Redact, now: Redact) -> Redact:
+    if of_pair == now:
+        return now
+    return msgspec.structs.replace(
+        now,
+        json=tuple(dict.fromkeys((*now.json, *of_pair.json))),
+        query=tuple(dict.fromkeys((*now.query, *of_pair.query))),
+    )
+
+
+def _route(route: Route, redactor: Redactor) -> RoutePlan:
+    rules = compile_rules(route)
+    key = compile_extractor(route.key, redactor)
+    slices = tuple((name, compile_extractor(where, redactor)) for name, where in route.slices)
+    extractors = (key, *(extractor for _, extractor in slices))
+    return RoutePlan(
+        name=route.name,
+        rules=rules,
+        compared=frozenset({"content-type", *rules.headers}),
+        key=key,
+        slices=slices,
+        of_request=any(extractor.of_request for extractor in extractors),
+        of_answer=any(extractor.of_answer for extractor in extractors),
+    )
