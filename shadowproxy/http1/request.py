@@ -24,6 +24,9 @@ from shadowproxy.http1.refusal import Refused, bad_request
 
 _HOST: Final = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?\Z")
 _METHOD: Final = re.compile(rb"[A-Z][A-Z-]{0,31} ")
+_VERSION: Final = re.compile(rb"[A-Z-]+ [^ \r\n]+ HTTP/([0-9](?:\.[0-9])?)")
+_CODING: Final = re.compile(rb"(?i)\r\ntransfer-encoding:[ \t]*([a-z][a-z0-9, \t-]*)\r\n")
+_LENGTH: Final = re.compile(rb"(?i)\r\ncontent-length:")
 _VALID_ID: Final = re.compile(rb"[A-Za-z0-9._~+/=:@-]{1,128}\Z")
 _KEEP_ALIVE: Final = frozenset({b"keep-alive", b"Keep-Alive"})
 _KNOWN_HOSTS: Final[set[bytes]] = set()  # values that _HOST accepted; bounded, a mere memo
@@ -98,9 +101,7 @@ def parse(raw: bytes, max_fields: int) -> RequestHead:
     except httptools.HttpParserInvalidMethodError as e:
         raise _unknown_method(raw) from e
     except httptools.HttpParserError as e:
-        if raw.startswith(b"PRI * HTTP/2.0\r\n"):
-            raise Refused(505, "version", "HTTP/2 is not spoken here; use HTTP/1.1.") from e
-        raise bad_request(f"The request's head is malformed: {e}.") from e
+        raise _malformed(raw, e) from e
     lines = raw.split(b"\r\n")
     count = len(lines) - 3
     if count > max_fields:
@@ -130,6 +131,17 @@ def _repeated(lines: list[bytes]) -> list[Special]:
         if code := _CODES.learn(name):
             special.append((code, line, value.strip(b" \t")))
     return special
+
+
+def _malformed(raw: bytes, error: httptools.HttpParserError) -> Refused:
+    """llhttp has one error for everything; a few of them have a status of their own."""
+    version = _VERSION.match(raw)
+    if version is not None and version[1] not in (b"1", b"1.0", b"1.1"):
+        return Refused(505, "version", f"HTTP/{version[1].decode()} is not spoken here; use HTTP/1.1.")
+    codings = _CODING.findall(raw)
+    if codings and b"chunked" not in f.tokens(codings[-1]) and not _LENGTH.search(raw):
+        return Refused(501, "not_implemented", "A transfer coding other than `chunked` is not implemented.")
+    return bad_request(f"The request's head is malformed: {error}.")
 
 
 def _unknown_method(raw: bytes) -> Refused:
@@ -326,20 +338,23 @@ class HeadProbe:
     A head with bare line feeds never shows an empty line of ours; without the probe it would wait for its timeout.
     """
 
-    __slots__ = ("_parser", "count")
+    __slots__ = ("_begun", "_parser", "count")
 
     def __init__(self) -> None:
         self.count = 0  # bytes fed
+        self._begun = b""
         self._parser = httptools.HttpRequestParser(_Sink(_ignore))
 
     def feed(self, data: bytes) -> None:
         """Raises Refused; `data` continues what was fed before and contains no end of a head."""
         self.count += len(data)
+        if len(self._begun) < 40:
+            self._begun += data[:40]
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             raise bad_request("The request's head is malformed.") from None
         except httptools.HttpParserInvalidMethodError as e:
-            raise Refused(501, "not_implemented", "The request's method is not known here.") from e
+            raise _unknown_method(self._begun) from e
         except httptools.HttpParserError as e:
-            raise bad_request(f"The request's head is malformed: {e}.") from e
+            raise _malformed(self._begun, e) from e

@@ -148,7 +148,7 @@ class Downstream(asyncio.Protocol):
         runtime = worker.runtime
         end = data.find(_END) + 4
         limit = runtime.limits.head
-        if end == 3 or end > limit or data[0] < 33:
+        if end == 3 or end > limit or data[0] == 13 or data[0] == 10:
             self._read_partial(data, runtime)
             return
         arrival_ns = perf_counter_ns()

@@ -162,7 +162,7 @@ class Exchange:
     def start(self, pieces: list[bytes], complete: bool, trailers: list[tuple[bytes, bytes]]) -> None:
         """The head, and what came with it of the body. Raises Refused before anything was sent anywhere."""
         runtime, head = self.runtime, self.head
-        if len(head.via) >= MAX_LOOPS - 1 and self._loops():
+        if head.via and self._loops():
             raise Refused(508, "loop", "The request has come through this proxy before.")
         self._choose_route()
         downstream = self.downstream
@@ -204,7 +204,7 @@ class Exchange:
         seen = sum(
             1 for value in self.head.via for member in value.lower().split(b",") if member.split()[1:2] == [name]
         )
-        return seen >= MAX_LOOPS - 1
+        return seen >= MAX_LOOPS
 
     def _choose_route(self) -> None:
         runtime, head = self.runtime, self.head
