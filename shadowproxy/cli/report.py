@@ -49,6 +49,8 @@ def command(
     on: str,
     no_examples: bool,
 ) -> int:
+    import duckdb
+
     from shadowproxy.report import engine, views
     from shadowproxy.report.assemble import Wishes, report
     from shadowproxy.report.labels import LabelsError
@@ -69,6 +71,8 @@ def command(
             found = report(con, source, views.load_views(con, source), wishes)
     except SourceMissing as e:
         raise RuntimeProblem(str(e)) from None
+    except duckdb.Error as e:
+        raise RuntimeProblem(f"{source.named}: {engine.sentence(e)}") from None
     except (SourceUnknown, ScopeError, LabelsError) as e:
         raise UsageProblem(str(e)) from None
     if not any(c.pairs or c.warmup_pairs for c in found.candidates.values()):

@@ -15,6 +15,9 @@ from shadowproxy.cli.errors import DONE, RuntimeProblem, UsageProblem
 @click.argument("paths", metavar="[PATH]...", nargs=-1)
 @click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
 def command(query: str, paths: tuple[str, ...], form: str) -> int:
+    import duckdb
+
+    from shadowproxy.report import engine
     from shadowproxy.report.select import QueryError, select
     from shadowproxy.report.source import SourceMissing, SourceUnknown, find
 
@@ -22,6 +25,8 @@ def command(query: str, paths: tuple[str, ...], form: str) -> int:
         click.echo(select(find(paths), query, form), nl=False)
     except SourceMissing as e:
         raise RuntimeProblem(str(e)) from None
+    except duckdb.Error as e:
+        raise RuntimeProblem(f"the log could not be read: {engine.sentence(e)}") from None
     except (SourceUnknown, QueryError) as e:
         raise UsageProblem(str(e)) from None
     return DONE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -140,6 +141,7 @@ def _candidate(trial: Trial, rows: Rows, wishes: Wishes, source: Source) -> Cand
         outcomes=rows.outcomes.get(cell, {}),
         statuses=rows.statuses.get(cell, {}),
         errors=figures.errors(tally, reference),
+        nonfinite=figures.nonfinite(tally),
         disagreement=figures.disagreement(tally),
         item_disagreement=figures.item_disagreement(tally),
         difference=figures.difference(tally),
@@ -178,7 +180,7 @@ def _candidate(trial: Trial, rows: Rows, wishes: Wishes, source: Source) -> Cand
 
 def _show(source: Source) -> Callable[[str], str]:
     """Gives the command that shows a pair of this log. Ids come from the log, so they are quoted too."""
-    paths = () if source.paths == (DEFAULT_PATH,) else source.paths
+    paths = [path for path in source.paths if os.path.normpath(path) != os.path.normpath(DEFAULT_PATH)]
     return lambda pair_id: shlex.join(["shadowproxy", "show", plain(pair_id), *paths])
 
 

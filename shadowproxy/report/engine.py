@@ -1,7 +1,6 @@
 """DuckDB, held within limits, and the one way in which JSONL is read into it.
 
-Paths are bound as parameters and never pasted into SQL; the signs of DuckDB's own patterns are escaped, so that a file
-called `a[1]*.jsonl` means itself.
+Paths are bound as parameters and never pasted into SQL, and a file called `a[1]*.jsonl` means itself.
 """
 
 from __future__ import annotations
@@ -24,6 +23,7 @@ _MEMORY_FLOOR = 1 << 30
 # Most logs have no line above 16 MiB, and smaller buffers let the threads share a file.
 _LINE_LIMITS = (16 << 20, MAX_LINE_BYTES)
 _TOO_LONG = "maximum_object_size"
+_PATTERN_SIGNS = frozenset("*?[\\")
 
 
 @contextmanager
@@ -85,17 +85,36 @@ def _read(
     where: str,
     max_line_bytes: int,
 ) -> None:
-    con.execute(
-        f"CREATE OR REPLACE TABLE {table} AS SELECT {select} FROM read_json($files, format = 'newline_delimited', "
-        f"columns = {columns_clause(columns)}, ignore_errors = true, maximum_object_size = $longest, "
-        f"hive_partitioning = false, compression = 'uncompressed') AS line WHERE {where}",
-        {"files": [literally(file) for file in files], "longest": max_line_bytes},
-    )
+    with literally(files) as names:
+        con.execute(
+            f"CREATE OR REPLACE TABLE {table} AS SELECT {select} FROM read_json($files, format = 'newline_delimited', "
+            f"columns = {columns_clause(columns)}, ignore_errors = true, maximum_object_size = $longest, "
+            f"hive_partitioning = false, compression = 'uncompressed') AS line WHERE {where}",
+            {"files": names, "longest": max_line_bytes},
+        )
 
 
-def literally(path: Path) -> str:
-    """The path as DuckDB must be given it to mean this very file."""
-    return "".join(f"[{sign}]" if sign in "*?[" else sign for sign in str(path))
+@contextmanager
+def literally(files: Sequence[Path]) -> Iterator[list[str]]:
+    """Names under which DuckDB opens these very files.
+
+    A name with signs of its patterns goes by a link: `*?[` could be escaped, a backslash in a pattern cannot.
+    """
+    with tempfile.TemporaryDirectory(prefix="shadowproxy-links-") as links:
+        names = []
+        for number, file in enumerate(files):
+            name = str(file)
+            if _PATTERN_SIGNS & set(name):
+                name = os.path.join(links, f"{number}{file.suffix}")
+                os.symlink(file.resolve(), name)
+            names.append(name)
+        yield names
+
+
+def sentence(error: duckdb.Error) -> str:
+    """DuckDB's message without its excerpt of the query and its advice."""
+    first = str(error).strip().split("\n\n")[0]
+    return " ".join(first.split())
 
 
 def _memory_share() -> int:

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from shadowproxy.report.ledger import Ledger
-from shadowproxy.report.record import COUNT, Errors, Incomparable, Latency, Load, Rate, Segment
+from shadowproxy.report.record import COUNT, Errors, Incomparable, Latency, Load, Nonfinite, Rate, Segment
 from shadowproxy.stats.quantiles import shown
 from shadowproxy.stats.tally import Tally
 
@@ -60,6 +60,11 @@ def errors(t: Tally, reference: str) -> Errors:
         censored=t.censored,
         client_aborted=t.client_aborted,
     )
+
+
+def nonfinite(t: Tally) -> Nonfinite:
+    b, c = t.only_candidate_nonfinite, t.only_production_nonfinite
+    return Nonfinite(n=t.exchanges, b=b, c=c, on_both=t.both_nonfinite, nonfinite_increase=rate(b - c, t.exchanges))
 
 
 def incomparable(t: Tally, reasons: dict[str, int]) -> Incomparable:

@@ -43,8 +43,8 @@ def pairs_of(source: Source, wanted: str) -> list[Pair]:
     if not requests:
         raise Unknown(f"{wanted}: no pair in {source.named} has this request id or pair id, or one that begins so")
     if len(requests) > 1:
-        some = ", ".join(list(requests.values())[:_SUGGESTED])
-        raise Ambiguous(f"{wanted}: expected one request, {len(requests)} begin so ({some}…)")
+        some = [*list(requests.values())[:_SUGGESTED], *(["…"] if len(requests) > _SUGGESTED else [])]
+        raise Ambiguous(f"{wanted}: expected one request, {len(requests)} begin so ({', '.join(some)})")
     ((request, request_id),) = requests.items()
     whole = [pair for pair in _lines_with(source.pairs, request_id) if _request(pair) == request]
     return whole[:MOST_PAIRS]

@@ -26,11 +26,11 @@ _SOME: Final = 0.01  # of the copies due were dropped or not logged for one reas
 # Where production gives the same answer, it is the request's fault and no hint.
 _COPIES: Final = """
 SELECT candidate, trial, count(*) AS copies,
-  count_if(shadow_status IN (401, 403) AND NOT coalesce(production_bad, false)) AS forbidden,
-  count_if(shadow_status IN (404, 405) AND NOT coalesce(production_bad, false)) AS unknown_path,
-  count_if(shadow_status IN (400, 422) AND NOT coalesce(production_bad, false)) AS misshapen,
-  count_if(shadow_outcome = 'connect_error') AS unreachable,
-  count_if(shadow_outcome = 'timeout' AND NOT censored) AS late,
+  count(*) FILTER (shadow_status IN (401, 403) AND NOT coalesce(production_bad, false)) AS forbidden,
+  count(*) FILTER (shadow_status IN (404, 405) AND NOT coalesce(production_bad, false)) AS unknown_path,
+  count(*) FILTER (shadow_status IN (400, 422) AND NOT coalesce(production_bad, false)) AS misshapen,
+  count(*) FILTER (shadow_outcome = 'connect_error') AS unreachable,
+  count(*) FILTER (shadow_outcome = 'timeout' AND NOT censored) AS late,
   min(pair_id) FILTER (shadow_status IN (400, 422)) AS misshapen_id,
   mode(shadow_error) FILTER (shadow_outcome = 'connect_error') AS connect_error,
   min(shadow_total_ms) FILTER (shadow_outcome = 'timeout') AS given_up_ms,

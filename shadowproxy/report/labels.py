@@ -9,21 +9,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import duckdb
 
 from shadowproxy.report.engine import literally
 from shadowproxy.report.figures import rate
-from shadowproxy.report.query import Cell
+from shadowproxy.report.query import Cell, are_same, decisions
 from shadowproxy.report.record import Accuracy, Labels
 from shadowproxy.stats import mcnemar
 
 ON: Final = ("key", "id")
 _READERS: Final = {
     ".csv": "read_csv($file, header = true, all_varchar = true, hive_partitioning = false)",
-    ".jsonl": "read_json($file, format = 'newline_delimited', hive_partitioning = false, sample_size = -1)",
-    ".ndjson": "read_json($file, format = 'newline_delimited', hive_partitioning = false, sample_size = -1)",
+    ".jsonl": (
+        "read_json($file, format = 'newline_delimited', hive_partitioning = false, "
+        "columns = {key: 'VARCHAR', label: 'VARCHAR', ts: 'VARCHAR'})"
+    ),
     ".parquet": "read_parquet($file, hive_partitioning = false)",
 }
 
@@ -36,12 +38,9 @@ QUALIFY row_number() OVER (PARTITION BY key
   ORDER BY TRY_CAST(ts AS TIMESTAMPTZ) DESC NULLS LAST, TRY_CAST(ts AS DOUBLE) DESC NULLS LAST, line DESC) = 1
 """
 
-_AS_LIST: Final = (
-    "CASE WHEN starts_with({of}, '[') AND json_valid({of}) THEN json_extract_string({of}, '$[*]') ELSE [{of}] END"
-)
-_SAME: Final = (
-    "({a} = {b} OR coalesce(TRY_CAST({a} AS DOUBLE) = TRY_CAST({b} AS DOUBLE), false) "
-    "OR (lower({a}) IN ('true', 'false') AND lower({a}) = lower({b})))"
+# A label is text; a JSON list holds one label for each item of a batch.
+_WANTED: Final = (
+    "CASE WHEN starts_with(label, '[') AND json_valid(label) THEN json_extract_string(label, '$[*]') ELSE [label] END"
 )
 
 _JOINED: Final = """
@@ -54,23 +53,23 @@ FROM judged LEFT JOIN labels ON labels.key = {on}
 """
 
 _MATCHED: Final = """
-SELECT candidate, trial, count_if(label IS NOT NULL AND NOT is_ambiguous), count_if(label IS NULL),
-  count_if(label IS NOT NULL AND is_ambiguous),
+SELECT candidate, trial, count(*) FILTER (label IS NOT NULL AND NOT is_ambiguous), count(*) FILTER (label IS NULL),
+  count(*) FILTER (label IS NOT NULL AND is_ambiguous),
   (SELECT count(*) FROM labels) - count(DISTINCT joined_on) FILTER (label IS NOT NULL),
-  count_if(label IS NOT NULL AND NOT is_ambiguous AND NOT {scored})
+  count(*) FILTER (label IS NOT NULL AND NOT is_ambiguous AND NOT {scored})
 FROM joined GROUP BY ALL
 """
 _SCORED: Final = "(has_decided AND len(production) = len(shadow) AND len(shadow) = len(wanted))"
 
-_RIGHT: Final = r"""
+_RIGHT: Final = """
 WITH item AS (
   SELECT candidate, trial, unnest(list_zip(production, shadow, wanted)) AS i FROM joined
   WHERE label IS NOT NULL AND NOT is_ambiguous AND {scored}),
 scored AS (
   SELECT candidate, trial, {old} AS old_right, {new} AS new_right,
-    regexp_matches(i[1] || ' ' || i[2], '\.[0-9]*[1-9]') AS is_fraction FROM item)
-SELECT candidate, trial, count(*), count_if(old_right), count_if(new_right),
-  count_if(old_right AND NOT new_right), count_if(new_right AND NOT old_right), bool_or(is_fraction)
+    coalesce(TRY_CAST(i[1] AS DOUBLE) % 1 <> 0 OR TRY_CAST(i[2] AS DOUBLE) % 1 <> 0, false) AS is_fraction FROM item)
+SELECT candidate, trial, count(*), count(*) FILTER (old_right), count(*) FILTER (new_right),
+  count(*) FILTER (old_right AND NOT new_right), count(*) FILTER (new_right AND NOT old_right), bool_or(is_fraction)
 FROM scored GROUP BY ALL
 """
 
@@ -91,9 +90,9 @@ def join(con: duckdb.DuckDBPyConnection, file: Path, on: str) -> dict[Cell, Labe
     con.execute(
         _JOINED.format(
             on=f'judged."{on}"',
-            production=_AS_LIST.format(of="production_prediction"),
-            shadow=_AS_LIST.format(of="shadow_prediction"),
-            label=_AS_LIST.format(of="label"),
+            production=decisions("production_prediction"),
+            shadow=decisions("shadow_prediction"),
+            label=_WANTED,
         )
     )
     accuracies = {(row[0], row[1]): _accuracy(*row[2:]) for row in con.execute(_right()).fetchall()}
@@ -109,8 +108,8 @@ _LABELS: Final = ("matched", "unmatched", "ambiguous", "unused", "undecided")
 def _right() -> str:
     return _RIGHT.format(
         scored=_SCORED,
-        old=f"coalesce({_SAME.format(a='i[1]', b='i[3]')}, false)",
-        new=f"coalesce({_SAME.format(a='i[2]', b='i[3]')}, false)",
+        old=are_same("i[1]", "i[3]"),
+        new=are_same("i[2]", "i[3]"),
     )
 
 
@@ -133,9 +132,9 @@ def _read(con: duckdb.DuckDBPyConnection, file: Path) -> None:
     reader = _READERS.get(file.suffix.lower())
     if reader is None:
         raise LabelsError(f"--labels {file}: expected a .csv, .jsonl or .parquet file")
-    parameters: dict[str, Any] = {"file": literally(file)}
     try:
-        con.execute(f"CREATE TEMP TABLE given AS SELECT * FROM {reader}", parameters)
+        with literally([file]) as (name,):
+            con.execute(f"CREATE TEMP TABLE given AS SELECT * FROM {reader}", {"file": name})
     except duckdb.Error as e:
         raise LabelsError(f"--labels {file}: could not be read: {str(e).splitlines()[0]}") from e
     columns = [row[0].lower() for row in con.execute("DESCRIBE given").fetchall()]
@@ -144,3 +143,5 @@ def _read(con: duckdb.DuckDBPyConnection, file: Path) -> None:
             f"--labels {file}: expected the columns key, label and optionally ts, found {', '.join(columns)}"
         )
     con.execute(_LAST_WINS.format(ts="CAST(ts AS VARCHAR)" if "ts" in columns else "NULL::VARCHAR"))
+    if con.execute("SELECT count(*) FROM labels").fetchone() == (0,):
+        raise LabelsError(f"--labels {file}: expected at least one line with a key and a label")

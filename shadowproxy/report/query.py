@@ -29,6 +29,8 @@ WITH referred AS (
     CASE WHEN twin_covers THEN twin_latency_ms ELSE production_latency_ms END AS reference_ms,
     CASE WHEN shadow_outcome = 'timeout' THEN 'inf'::DOUBLE ELSE shadow_latency_ms END AS candidate_ms,
     coalesce(shadow_bad, false) AS candidate_bad,
+    coalesce(metrics['nonfinite_shadow'] > 0, false) AS candidate_nonfinite,
+    coalesce(metrics['nonfinite_production'] > 0, false) AS production_nonfinite,
     coalesce(result IN ('same', 'different'), false) AS is_comparable,
     coalesce(noise_result IN ('same', 'different'), false) AS is_noise_comparable,
     censored OR (twin_covers AND noise_censored) AS is_censored,
@@ -66,6 +68,9 @@ _COUNTED: Final = {
     "reference_timeouts": "is_exchange AND reference_outcome = 'timeout'",
     "censored": "is_censored",
     "client_aborted": "is_aborted",
+    "only_candidate_nonfinite": "is_exchange AND candidate_nonfinite AND NOT production_nonfinite",
+    "only_production_nonfinite": "is_exchange AND production_nonfinite AND NOT candidate_nonfinite",
+    "both_nonfinite": "is_exchange AND candidate_nonfinite AND production_nonfinite",
     "timed": "is_timed",
     "slower": f"is_timed AND {_SLOWER.format(a='candidate_ms', b='reference_ms', by=SLOWER_BY, least=_MIN_SLOWER_MS)}",
     "faster": f"is_timed AND {_SLOWER.format(a='reference_ms', b='candidate_ms', by=SLOWER_BY, least=_MIN_SLOWER_MS)}",
@@ -106,14 +111,14 @@ FROM judged WHERE is_timed GROUP BY ALL
 """
 
 _SPANS: Final = """
-SELECT candidate, trial, count(*), count_if(warmup),
+SELECT candidate, trial, count(*), count(*) FILTER (warmup),
   epoch_us(min(ts) FILTER (NOT warmup)), epoch_us(max(ts) FILTER (NOT warmup)), any_value(origin),
   mode(production_upstream), list_sort(list(DISTINCT production_version) FILTER (production_version <> '')),
   list_sort(list(DISTINCT shadow_version) FILTER (shadow_version <> '')),
   list_sort(list(DISTINCT twin_version) FILTER (twin_version <> '')),
   list_sort(list(DISTINCT rules) FILTER (rules <> '')),
   count(twin_outcome), count(twin_dropped),
-  count_if(agrees IS NOT NULL AND production_prediction IS NULL AND shadow_prediction IS NULL)
+  count(*) FILTER (agrees IS NOT NULL AND production_prediction IS NULL AND shadow_prediction IS NULL)
 FROM scoped GROUP BY ALL
 """
 
@@ -151,21 +156,17 @@ ORDER BY candidate, trial, excess DESC, 5 DESC, 3, 4
 """
 _GENERAL_PATH: Final = r"regexp_replace(d[1], '\[\d+\]', '[*]', 'g')"
 
-_FLOWS: Final = r"""
+# Decisions are written as JSON text. The array of a batch has as many elements as the pair has items; any other array
+# is one decision, a ranking. Numbers with a fraction are no classes: nothing flows between them.
+_FLOWS: Final = """
 WITH decided AS (
-  SELECT candidate, trial, production_prediction AS old, shadow_prediction AS new,
-    coalesce(json_valid(production_prediction) AND json_valid(shadow_prediction)
-      AND starts_with(production_prediction, '[') AND starts_with(shadow_prediction, '['), false) AS is_batch
-  FROM judged WHERE is_decided AND production_prediction IS NOT NULL AND shadow_prediction IS NOT NULL),
+  SELECT candidate, trial, {old} AS old, {new} AS new FROM judged
+  WHERE is_decided AND NOT agrees AND production_prediction IS NOT NULL AND shadow_prediction IS NOT NULL),
 item AS (
-  SELECT candidate, trial, old, new FROM decided WHERE NOT is_batch
-  UNION ALL
-  SELECT candidate, trial, pair[1], pair[2] FROM (
-    SELECT candidate, trial, unnest(list_zip(
-      json_extract_string(CASE WHEN is_batch THEN old END, '$[*]'),
-      json_extract_string(CASE WHEN is_batch THEN new END, '$[*]'))) AS pair
-    FROM decided WHERE is_batch))
-SELECT candidate, trial, old, new, count(*) AS n FROM item WHERE old <> new
+  SELECT candidate, trial, unnest(list_zip(old, new)) AS i FROM decided WHERE len(old) = len(new)),
+flow AS (SELECT candidate, trial, i[1] AS old, i[2] AS new FROM item WHERE NOT {same})
+SELECT candidate, trial, old, new, count(*) AS n FROM flow
+WHERE coalesce(TRY_CAST(old AS DOUBLE) % 1, 0) = 0 AND coalesce(TRY_CAST(new AS DOUBLE) % 1, 0) = 0
 GROUP BY ALL ORDER BY n DESC, old, new
 """
 
@@ -176,6 +177,23 @@ FROM judged WHERE is_exchange AND candidate_bad AND NOT reference_bad GROUP BY A
 """
 
 Cell = tuple[str, str]  # (candidate, trial)
+
+
+def decisions(column: str) -> str:
+    """SQL for the decisions in a prediction's JSON text, as a list: one for each item, strings without their quotes."""
+    return (
+        f"CASE WHEN NOT json_valid({column}) THEN [{column}] "
+        f"WHEN items > 1 AND json_array_length({column}) = items THEN json_extract_string({column}, '$[*]') "
+        f"ELSE [json_extract_string({column}, '$')] END"
+    )
+
+
+def are_same(a: str, b: str) -> str:
+    """SQL for two decisions, or a decision and a label, that mean the same: 4 and 4.0, true and True."""
+    return (
+        f"coalesce({a} = {b} OR TRY_CAST({a} AS DOUBLE) = TRY_CAST({b} AS DOUBLE) "
+        f"OR (lower({a}) IN ('true', 'false') AND lower({a}) = lower({b})), false)"
+    )
 
 
 class Span(NamedTuple):
@@ -204,7 +222,8 @@ def prepare(con: duckdb.DuckDBPyConnection) -> None:
 def tallies(con: duckdb.DuckDBPyConnection, bucket_s: float) -> Iterator[tuple[Key, Tally]]:
     """One row for each (trial, candidate, route, slice, bucket); the slice is None where all pairs are counted."""
     counts = [
-        f"count_if({_COUNTED[name]})" if name in _COUNTED else f"coalesce(sum({_SUMMED[name]}), 0)" for name in COUNTS
+        f"count(*) FILTER ({_COUNTED[name]})" if name in _COUNTED else f"coalesce(sum({_SUMMED[name]}), 0)"
+        for name in COUNTS
     ]
     sql = _TALLY.format(values=SLICE_VALUES, other=OTHER, counts=", ".join(counts))
     for row in con.execute(sql, {"bucket_us": round(bucket_s * 1e6)}).fetchall():
@@ -239,7 +258,10 @@ def fields(con: duckdb.DuckDBPyConnection) -> dict[Cell, list[tuple[Any, ...]]]:
 
 def flows(con: duckdb.DuckDBPyConnection) -> dict[Cell, list[tuple[Any, ...]]]:
     """(old, new, items) where the decisions' texts differ, largest first."""
-    return _grouped(con.execute(_FLOWS).fetchall())
+    sql = _FLOWS.format(
+        old=decisions("production_prediction"), new=decisions("shadow_prediction"), same=are_same("i[1]", "i[2]")
+    )
+    return _grouped(con.execute(sql).fetchall())
 
 
 def failures(con: duckdb.DuckDBPyConnection) -> dict[Cell, list[tuple[Any, ...]]]:

@@ -56,6 +56,16 @@ class Errors(_Record, frozen=True, kw_only=True):
     client_aborted: int
 
 
+class Nonfinite(_Record, frozen=True, kw_only=True):
+    """Answers with NaN, ±Inf, null for a number, or probabilities that are none; `b` and `c` as for errors."""
+
+    n: int
+    b: int
+    c: int
+    on_both: int
+    nonfinite_increase: Rate
+
+
 class Incomparable(_Record, frozen=True, kw_only=True):
     share: Rate
     reasons: dict[str, int]
@@ -162,6 +172,7 @@ class Candidate(_Record, frozen=True, kw_only=True):
     outcomes: dict[str, int]
     statuses: dict[str, int]
     errors: Errors
+    nonfinite: Nonfinite
     disagreement: Rate
     item_disagreement: Rate
     difference: Rate

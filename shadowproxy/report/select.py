@@ -41,7 +41,7 @@ def select(source: Source, sql: str, form: str) -> str:
         try:
             return _FORMS[form](con, _question(con, sql))
         except duckdb.Error as e:
-            raise QueryError(_sentence(e)) from None
+            raise QueryError(engine.sentence(e)) from None
 
 
 def _question(con: duckdb.DuckDBPyConnection, sql: str) -> str:
@@ -84,9 +84,3 @@ _FORMS: Final[Mapping[str, Callable[[duckdb.DuckDBPyConnection, str], str]]] = {
     "csv": _csv,
     "json": _json,
 }
-
-
-def _sentence(error: duckdb.Error) -> str:
-    """DuckDB's message without its excerpt of the query and its advice."""
-    first = str(error).strip().split("\n\n")[0]
-    return " ".join(first.split())

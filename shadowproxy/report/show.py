@@ -15,8 +15,6 @@ _PRETTY_UP_TO: Final = 1 << 20
 _DIFFERENCES: Final = 20
 _RULE: Final = "─" * 90
 _TITLE, _COLUMN = 18, 24
-_YES_NO: Final[Mapping[object, str]] = {True: "yes", False: "no"}
-_DECIDES: Final[Mapping[object, str]] = {True: ", decides the same", False: ", decides differently"}
 _LATENCY: Final = ("total", "sent", "stalled")
 
 Line = tuple[str, str]
@@ -75,7 +73,7 @@ def _result(pair: Pair) -> str:
     result = plain(comparison.get("result"))
     if result == "incomparable":
         return f"not comparable ({plain(comparison.get('reason'))})"
-    decides = _DECIDES.get(comparison.get("agrees"), "")
+    decides = _word(comparison.get("agrees"), ", decides the same", ", decides differently", "")
     return ("answers the same" if result == "same" else "answers differently") + decides
 
 
@@ -102,7 +100,7 @@ def _time(name: str, exchange: Mapping[str, Any]) -> str:
 _CELLS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "Outcome": _outcome,
     "Status": lambda exchange: plain(NOTHING if exchange.get("status") is None else exchange["status"], 20),
-    "Counts as error": lambda exchange: _YES_NO.get(exchange.get("bad"), NOTHING),
+    "Counts as error": lambda exchange: _word(exchange.get("bad"), "yes", "no", NOTHING),
     "Sent off after": lambda exchange: _time("start", exchange),
     "First byte": lambda exchange: _time("first_byte", exchange),
     "Latency": _latency,
@@ -114,12 +112,12 @@ _CELLS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
 
 def _differences(pair: Pair, part: str, key: str, old: str, new: str) -> Iterator[Line]:
     comparison = _mapping(pair.get(part))
-    found = comparison.get("differences") or []
-    if not found:
+    found = comparison.get("differences")
+    if not isinstance(found, list) or not found:
         return
-    total = comparison.get("differences_total") or len(found)
+    total = int(_number(comparison.get("differences_total")) or len(found))
     title = "Differences" if part == "comparison" else f"Noise: {old} against its copy"
-    yield "bold", f"{title} ({plain(total)}): path, kind, {old} → {new}"
+    yield "bold", f"{title} ({total:,}): path, kind, {old} → {new}"
     for difference in map(_mapping, found[:_DIFFERENCES]):
         values = f"{_value(difference.get('production'))} → {_value(difference.get(key))}"
         yield "", f"  {plain(difference.get('path'), 60)}  {plain(difference.get('kind'), 10)}  {values}"
@@ -131,7 +129,7 @@ def _body(heading: str, side: Mapping[str, Any]) -> Iterator[Line]:
     body, encoding = side.get("body"), side.get("body_encoding")
     if body is None and encoding is None:
         return
-    size = side.get("body_bytes") or 0
+    size = int(_number(side.get("body_bytes")) or 0)
     yield "bold", f"{heading}'s body, {size:,} bytes{' (cut off in the log)' if side.get('body_truncated') else ''}"
     if not isinstance(body, str):
         yield "dim", f"  ({plain(encoding)})"
@@ -166,6 +164,10 @@ def _value(value: object) -> str:
 
 def _row(title: str, cells: Sequence[str]) -> str:
     return (f"{title:<{_TITLE}}" + "".join(f"{cell:<{_COLUMN}}" for cell in cells)).rstrip()
+
+
+def _word(value: object, yes: str, no: str, unknown: str) -> str:
+    return yes if value is True else no if value is False else unknown
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

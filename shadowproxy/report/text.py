@@ -16,6 +16,14 @@ WIDTH: Final = 100
 _RULE: Final = "─" * 90
 _COLUMNS: Final = (27, 13, 13, 22, 12)
 _FIELDS_SHOWN: Final = 5
+_UNFIT: Final = {
+    "incomplete": "gave no whole answer",
+    "bad": "failed or refused",
+    "truncated": "cut off",
+    "not_kept": "not kept",
+    "unparsed": "unreadable",
+    "too_long": "longer than compare.up_to",
+}
 
 Line = tuple[str, str]
 Row = tuple[str, str, str, str, str]
@@ -82,6 +90,14 @@ def _decisions(c: Candidate) -> Iterator[Row]:
         points(e.error_rate_increase.estimate),
         f"{e.n:,}",
     )
+    if f := c.nonfinite.b + c.nonfinite.c + c.nonfinite.on_both:
+        yield (
+            "NaN, Inf or null",
+            percent((f - c.nonfinite.b) / c.nonfinite.n),
+            percent((f - c.nonfinite.c) / c.nonfinite.n),
+            points(c.nonfinite.nonfinite_increase.estimate),
+            f"{c.nonfinite.n:,}",
+        )
     if c.disagreement.n:
         yield (
             "Decides differently",
@@ -126,7 +142,7 @@ def _notes(c: Candidate) -> Iterator[Line]:
     if c.latency_ms.pairs:
         yield from _wrapped("dim", "A latency's difference is that within pairs, not a difference of quantiles.")
     if c.incomparable.reasons:
-        reasons = ", ".join(f"{plain(reason)} {count:,}" for reason, count in c.incomparable.reasons.items())
+        reasons = ", ".join(f"{count:,} {_reason(reason, c)}" for reason, count in c.incomparable.reasons.items())
         yield from _wrapped("", f"Not comparable: {percent(c.incomparable.share.estimate)} of requests ({reasons}).")
     if c.errors.censored or c.errors.client_aborted:
         left_out = f"{c.errors.censored:,} censored timeouts, {c.errors.client_aborted:,} left by their clients"
@@ -157,6 +173,13 @@ def _fields(c: Candidate) -> Iterator[Line]:
         yield "", f"  {plain(field.path, 54):<56}{plain(field.kind, 8):<9}{field.count:>10,}{noise:>12}"
     if c.fields_total > _FIELDS_SHOWN:
         yield "dim", f"  and {c.fields_total - min(len(changed), _FIELDS_SHOWN):,} more: see --format json"
+
+
+def _reason(reason: str, c: Candidate) -> str:
+    """`shadow_bad` as `v2 failed or refused`; what is not of that form stays as it is."""
+    side, _, what = reason.partition("_")
+    sides = {"production": plain(c.production), "shadow": plain(c.name)}
+    return f"{sides[side]} {_UNFIT[what]}" if side in sides and what in _UNFIT else plain(reason)
 
 
 def _share(rate: Rate, sign: str = "") -> str:

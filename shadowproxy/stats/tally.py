@@ -51,6 +51,9 @@ class Tally:
     reference_timeouts: int = 0
     censored: int = 0
     client_aborted: int = 0
+    only_candidate_nonfinite: int = 0  # of the exchanges: NaN, ±Inf, null for a number, or no distribution
+    only_production_nonfinite: int = 0
+    both_nonfinite: int = 0
     timed: int = 0  # latency pairs
     slower: int = 0
     faster: int = 0

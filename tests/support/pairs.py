@@ -106,12 +106,16 @@ def compared(
         "differences": list(differences),
         "differences_total": len(differences),
         "metrics": dict(metrics or {}),
-        "production_prediction": labels[0],
-        f"{key}_prediction": labels[1],
+        "production_prediction": _decision(labels[0]),
+        f"{key}_prediction": _decision(labels[1]),
         "latency_ms_difference": latency_ms_difference,
         "censored": censored,
         "rules": rules,
     }
+
+
+def _decision(value: Any) -> str | None:
+    return None if value is None else json.dumps(value)
 
 
 def differing(old: Any = "a", new: Any = "b", **more: Any) -> dict[str, Any]:
@@ -159,13 +163,15 @@ class PairLog:
         **more: Any,
     ) -> str:
         """Append `times` pairs alike; returns the last one's pair id. `more` replaces keys of the line."""
+        pair_id = ""
         for _ in range(times):
             self._seq += 1
+            pair_id = f"01900000-0000-7000-8000-{self._seq:012d}"
             when = (self._seq - 1) * self.every_s if at is None else at
             line = {
                 "v": 1,
                 "kind": "pair",
-                "pair_id": f"01900000-0000-7000-8000-{self._seq:012d}",
+                "pair_id": pair_id,
                 "id": f"request-{self._seq}",
                 "key": f"request-{self._seq}",
                 "ts": stamp(when),
@@ -195,7 +201,7 @@ class PairLog:
                 **more,
             }
             self.pairs.append(json.dumps(line))
-        return str(line["pair_id"])
+        return pair_id
 
     def ledger(self, *, candidate: str | None = "v2", trial: str | None = TRIAL, at: float = 60.0, **more: Any) -> None:
         self.ledgers.append(

@@ -1,0 +1,176 @@
+"""`report`, `show` and `sql` as a user calls them: exit codes, streams, one sentence for what went wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from shadowproxy.cli import call
+from tests.support.pairs import PairLog, answer, differing, incomparable
+
+CONFIG = """
+production: {name: v1, url: "http://127.0.0.1:9001"}
+candidates: [{name: v2, url: "http://127.0.0.1:9002", max_in_flight: 7}]
+statistics: {bucket: 1s}
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    log = PairLog(tmp_path / "log")
+    log.pair(times=8)
+    log.pair(times=2, comparison=differing("a", "b"))
+    log.ledger(eligible=100, dropped={"in_flight": 90}, sent=10, finished={"complete": 10}, logged=10)
+    return log.write()
+
+
+Captured = pytest.CaptureFixture[str]
+
+
+def test_a_report_goes_to_stdout_and_exits_0(path: Path, capsys: Captured) -> None:
+    assert call(["report", str(path)]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.startswith("v2 instead of v1")
+    assert "\x1b" not in captured.out
+    assert captured.err == ""
+
+
+def test_json_to_a_file(path: Path, tmp_path: Path, capsys: Captured) -> None:
+    output = tmp_path / "report.json"
+    assert call(["report", str(path), "--format", "json", "-o", str(output)]) == 0
+    assert json.loads(output.read_text())["candidates"]["v2"]["disagreement"]["estimate"] == 0.2
+    assert capsys.readouterr().out == ""
+
+
+def test_options_narrow_the_report(path: Path, capsys: Captured) -> None:
+    assert call(["report", str(path), "--format", "json", "--candidate", "v2", "--route", "predict", "--since",
+                 "2026-03-01T14:00:08Z", "--until", "2026-03-01T14:00:09Z", "--no-examples"]) == 0  # fmt: skip
+    candidate = json.loads(capsys.readouterr().out)["candidates"]["v2"]
+    assert candidate["pairs"] == 1
+    assert candidate["fields"][0]["examples"] == []
+    assert [step["command"] for step in candidate["next"]] == [None, None]
+
+
+def test_a_configuration_names_limits(path: Path, tmp_path: Path, capsys: Captured) -> None:
+    (tmp_path / "c.yaml").write_text(CONFIG)
+    assert call(["report", str(path), "-c", str(tmp_path / "c.yaml")]) == 0
+    assert "`max_in_flight` (7)" in capsys.readouterr().out
+
+
+def test_labels_join(path: Path, tmp_path: Path, capsys: Captured) -> None:
+    (tmp_path / "l.csv").write_text("key,label\nrequest-9,b\nrequest-10,b\nrequest-1,a\n")
+    assert call(["report", str(path), "--labels", str(tmp_path / "l.csv")]) == 0
+    out = capsys.readouterr().out
+    assert "v2 disagrees on 20 % and is right more often: 100 % against 33.3 % of 3 labelled." in out
+
+
+def test_a_log_without_pairs_exits_3_with_the_ledgers_word(tmp_path: Path, capsys: Captured) -> None:
+    log = PairLog(tmp_path / "log")
+    log.ledger(eligible=40, dropped={"breaker_open": 40})
+    assert call(["report", str(log.write())]) == 3
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == (
+        f"no pairs in {tmp_path}/log; the ledger says: v2: 40 of 40 requests: breaker_open (dropped)\n"
+    )
+
+
+def test_an_empty_directory_exits_3(tmp_path: Path, capsys: Captured) -> None:
+    assert call(["report", str(tmp_path)]) == 3
+    assert "the ledger says: nothing" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["report", "{}/nowhere"], 4),
+        (["show", "x", "{}/nowhere"], 4),
+        (["sql", "SELECT 1", "{}/nowhere"], 4),
+        (["show", "nobody", "{}/log"], 4),
+        (["show", "request", "{}/log"], 2),
+        (["sql", "SELEC", "{}/log"], 2),
+        (["report", "{}/log", "--format", "html"], 2),
+        (["report", "{}/log", "--candidate", "v9"], 2),
+        (["report", "{}/log", "--trial", "t9"], 2),
+        (["report", "{}/log", "--since", "noon"], 2),
+        (["report", "{}/log", "--labels", "{}/none.csv"], 4),
+        (["report", "{}/log", "-c", "{}/none.yaml"], 4),
+        (["report", "{}/log", "-o", "{}/no/such/directory"], 4),
+        (["report", "{}/c.yaml"], 2),
+    ],
+)
+def test_trouble_is_one_sentence_and_an_exit_code(
+    path: Path, tmp_path: Path, arguments: list[str], code: int, capsys: Captured
+) -> None:
+    (tmp_path / "c.yaml").write_text(CONFIG)
+    assert call([argument.format(tmp_path) for argument in arguments]) == code
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("error: ")
+    assert "unexpected" not in captured.err
+    assert "Traceback" not in captured.err
+
+
+def test_an_unreadable_file_is_named(path: Path, capsys: Captured) -> None:
+    (path / "pairs-2.jsonl").symlink_to(path / "gone")
+    assert call(["report", str(path)]) == 4
+    error = capsys.readouterr().err
+    assert "gone" in error
+    assert error.count("\n") == 1
+
+
+def test_show_and_its_json(path: Path, capsys: Captured) -> None:
+    assert call(["show", "request-9", str(path)]) == 0
+    assert "v2 instead of v1: answers differently, decides differently" in capsys.readouterr().out
+    assert call(["show", "request-9", str(path), "--json"]) == 0
+    assert [pair["id"] for pair in json.loads(capsys.readouterr().out)] == ["request-9"]
+
+
+def test_sql_formats(path: Path, capsys: Captured) -> None:
+    assert call(["sql", "SELECT count(*) AS n FROM pairs", str(path), "--format", "csv"]) == 0
+    assert capsys.readouterr().out == "n\n10\n"
+
+
+def test_a_reader_that_leaves_is_no_error(path: Path) -> None:
+    sql = "SELECT repeat('x', 1000) FROM range(2000)"
+    command = [sys.executable, "-m", "shadowproxy", "sql", sql, str(path)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.read(10)
+    process.stdout.close()
+    assert process.wait(timeout=30) == 0
+    assert process.stderr is not None
+    assert process.stderr.read() == b""
+    process.stderr.close()
+
+
+@pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])
+@pytest.mark.parametrize("command", ["report", "show"])
+def test_colour_only_on_a_terminal_that_wants_it(tmp_path: Path, command: str, no_color: str, coloured: bool) -> None:
+    log = PairLog(tmp_path / "log")
+    log.pair(
+        route="[red]\x1b[31m:smile:", id="one", shadow=answer(500, bad=True), comparison=incomparable("shadow_bad")
+    )
+    arguments = ["report", str(log.write())] if command == "report" else ["show", "one", str(log.write())]
+    main, side = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm-256color", "NO_COLOR": no_color}
+    if not no_color:
+        del environment["NO_COLOR"]
+    process = subprocess.Popen([sys.executable, "-m", "shadowproxy", *arguments], stdout=side, env=environment)
+    os.close(side)
+    out = b""
+    try:
+        while block := os.read(main, 65536):
+            out += block
+    except OSError:  # the terminal's other end is closed
+        pass
+    os.close(main)
+    assert process.wait(timeout=30) == 0
+    assert (b"\x1b[1m" in out) is coloured
+    assert b"[red]\\x1b[31m:smile:" in out
