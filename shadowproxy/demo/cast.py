@@ -17,26 +17,27 @@ BROKEN: Final = "broken"
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One model server. `kind` and `slower` as `shadowproxy.demo.server` takes them, `file` as training writes it."""
+    """One model server. `file` as training writes it; a broken one has its faults and takes longer."""
 
     name: str
-    kind: str
     file: str
     version: str
+    is_broken: bool = False
     slower: float = 1.0
 
     def arguments(self, models: Path, seed: int) -> list[str]:
         return [
-            *("--model", str(models / self.file), "--kind", self.kind, "--version", self.version),
-            *("--slower", str(self.slower), "--seed", str(seed), "--until-stdin-ends"),
+            *("--model", str(models / self.file), "--version", self.version, "--seed", str(seed)),
+            *("--slower", str(self.slower), "--until-stdin-ends"),
+            *(["--broken"] if self.is_broken else []),
         ]
 
 
 CAST: Final = (
-    Part(PRODUCTION, kind="logistic", file=LOGISTIC, version="1"),
-    Part(TWIN, kind="logistic", file=LOGISTIC, version="1"),
-    Part(BETTER, kind="svm", file=SVM, version="2"),
-    Part(BROKEN, kind="broken", file=LOGISTIC, version="3", slower=1.3),
+    Part(PRODUCTION, file=LOGISTIC, version="1"),
+    Part(TWIN, file=LOGISTIC, version="1"),
+    Part(BETTER, file=SVM, version="2"),
+    Part(BROKEN, file=LOGISTIC, version="3", is_broken=True, slower=1.3),
 )
 
 

@@ -1,6 +1,6 @@
 """One model behind the Open Inference Protocol v2.
 
-    python -m shadowproxy.demo.server --model FILE --kind logistic|svm|broken --version V
+    python -m shadowproxy.demo.server --model FILE --version V [--broken]
 
     POST /v2/models/digits[/versions/V]/infer      an answer, after the service time
     GET  /v2/models/digits[/versions/V][/ready]    metadata; ready
@@ -22,7 +22,7 @@ import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Final
 
 import joblib  # type: ignore[import-untyped]
 import orjson
@@ -31,17 +31,11 @@ from aiohttp import web
 
 import shadowproxy
 from shadowproxy.demo.open_inference import MODEL, BadRequestError, answer, model_metadata, parse
-from shadowproxy.demo.predictor import Broken, Logistic, Predictor, SupportVectors
+from shadowproxy.demo.predictor import Broken, Predictor
 
 HOST: Final = "127.0.0.1"
 FLOOR_S: Final = 0.008
 MEAN_EXTRA_S: Final = 0.001
-
-KINDS: Final[dict[str, Callable[[Any, random.Random], Predictor]]] = {
-    "logistic": lambda pipeline, _: Logistic(pipeline),
-    "svm": lambda pipeline, _: SupportVectors(pipeline),
-    "broken": lambda pipeline, chance: Broken(Logistic(pipeline), chance),
-}
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -138,16 +132,17 @@ class _Lifeline(asyncio.Protocol):
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m shadowproxy.demo.server")
-    parser.add_argument("--model", required=True, help="a pipeline that shadowproxy.demo.training wrote")
-    parser.add_argument("--kind", required=True, choices=KINDS)
+    parser.add_argument("--model", required=True, help="a predictor that shadowproxy.demo.training wrote")
     parser.add_argument("--version", required=True)
+    parser.add_argument("--broken", action="store_true", help="give a logistic regression its faults")
     parser.add_argument("--slower", type=float, default=1.0, help="factor on the service time")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--until-stdin-ends", action="store_true")
     given = parser.parse_args()
     chance = random.Random(given.seed)
-    predict = KINDS[given.kind](joblib.load(given.model), chance)
+    model = joblib.load(given.model)
+    predict: Predictor = Broken(model, chance) if given.broken else model
     app = ModelServer(predict, given.version, chance, given.slower).application()
     uvloop.run(serve(app, given.port, given.until_stdin_ends))
 

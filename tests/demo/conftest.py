@@ -11,7 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from shadowproxy.demo.training import LOGISTIC
+
 ROOT = Path(__file__).resolve().parents[2]
+ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +24,6 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = subprocess.run(
         [sys.executable, "-m", "shadowproxy.demo.training", str(directory)],
         cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
         capture_output=True,
         timeout=100,
         check=True,
@@ -33,13 +35,12 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Served:
     """A model server's process: `port` is where it listens."""
 
-    def __init__(self, trained: Path, kind: str, version: str, *more: str) -> None:
-        model = trained / ("svm.joblib" if kind == "svm" else "logistic.joblib")
-        command = [sys.executable, "-m", "shadowproxy.demo.server", "--model", str(model), "--kind", kind]
+    def __init__(self, model: Path, version: str, *more: str) -> None:
+        command = [sys.executable, "-m", "shadowproxy.demo.server", "--model", str(model)]
         self.process = subprocess.Popen(
             [*command, "--version", version, "--until-stdin-ends", *more],
             cwd=ROOT,
-            env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+            env=ONE_THREAD,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -61,14 +62,14 @@ class Served:
 
 @pytest.fixture(scope="session")
 def production(trained: Path) -> Iterator[Served]:
-    server = Served(trained, "logistic", "1")
+    server = Served(trained / LOGISTIC, "1")
     yield server
     server.kill()
 
 
 @pytest.fixture(scope="session")
 def broken(trained: Path) -> Iterator[Served]:
-    server = Served(trained, "broken", "3", "--slower", "1.3")
+    server = Served(trained / LOGISTIC, "3", "--broken", "--slower", "1.3")
     yield server
     server.kill()
 

@@ -29,5 +29,5 @@ def test_the_settings_accept_it(tmp_path: Path) -> None:
 def test_the_twin_is_production_and_the_broken_one_has_its_model() -> None:
     parts = {part.name: part for part in CAST}
     production, twin, broken = parts["logistic"], parts["twin"], parts["broken"]
-    assert (twin.kind, twin.file, twin.version) == (production.kind, production.file, production.version)
-    assert (broken.file, broken.slower) == (production.file, 1.3)
+    assert (twin.file, twin.version) == (production.file, production.version)
+    assert (broken.file, broken.is_broken, broken.slower) == (production.file, True, 1.3)

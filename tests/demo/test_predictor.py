@@ -3,31 +3,38 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
 import pytest
 
-from shadowproxy.demo.digits import Pixels
+from shadowproxy.demo.digits import SLIPS, Pixels, with_slips
 from shadowproxy.demo.predictor import FORGETS, GIVES_NAN, Broken, Floats, Logistic, Predictor, SupportVectors
-from shadowproxy.demo.training import LOGISTIC, SVM, read_traffic
+from shadowproxy.demo.training import LOGISTIC, SVM, Fitted, fit
+from tests.demo.conftest import ROOT
 
 
 @pytest.fixture(scope="module")
-def pixels(trained: Path) -> Pixels:
-    return read_traffic(trained).pixels
+def fitted() -> Fitted:
+    return fit()
 
 
 @pytest.fixture(scope="module")
-def logistic(trained: Path) -> Any:
-    return joblib.load(trained / LOGISTIC)
+def pixels(fitted: Fitted) -> Pixels:
+    return with_slips(fitted.held_out, SLIPS).pixels
 
 
 @pytest.fixture(scope="module")
-def svm(trained: Path) -> Any:
-    return joblib.load(trained / SVM)
+def logistic(fitted: Fitted) -> Any:
+    return fitted.logistic
+
+
+@pytest.fixture(scope="module")
+def svm(fitted: Fitted) -> Any:
+    return fitted.svm
 
 
 def one_by_one(predict: Predictor, pixels: Pixels) -> Floats:
@@ -48,6 +55,15 @@ def test_the_svm_is_the_fitted_one(svm: Any, pixels: Pixels) -> None:
 
 def test_the_svm_reports_the_fitted_decision_values(svm: Any, pixels: Pixels) -> None:
     np.testing.assert_allclose(SupportVectors(svm).decision(pixels), svm.decision_function(pixels), atol=1e-10)
+
+
+@pytest.mark.parametrize("model", [LOGISTIC, SVM])
+def test_what_servers_load_needs_no_scikit_learn(trained: Path, model: str) -> None:
+    load = f"import sys; sys.modules['sklearn'] = None; import joblib; print(joblib.load({str(trained / model)!r}))"
+    done = subprocess.run(
+        [sys.executable, "-c", load], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True
+    )
+    assert "shadowproxy.demo.predictor" in done.stdout
 
 
 def test_the_broken_model_is_production_but_for_its_faults(logistic: Any, pixels: Pixels) -> None:

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import joblib
+import numpy as np
 import pytest
 
 from shadowproxy.demo.open_inference import request_body
 from shadowproxy.demo.server import FLOOR_S
-from shadowproxy.demo.training import LOGISTIC, read_traffic
+from shadowproxy.demo.training import LOGISTIC, SVM, read_traffic
 from tests.demo.conftest import ROOT, Served
 
 INFER = "/v2/models/digits/infer"
@@ -69,7 +70,10 @@ def test_answers_are_the_models(production: Served, trained: Path, path: str) ->
     pixels = read_traffic(trained).pixels[:40]
     status, said = call(production, path, request_body(pixels))
     assert status == 200
-    assert said["outputs"][0]["data"] == joblib.load(trained / LOGISTIC).predict(pixels).tolist()
+    probabilities = joblib.load(trained / LOGISTIC)(pixels)
+    label, given = said["outputs"]
+    assert label["data"] == probabilities.argmax(axis=1).tolist()
+    np.testing.assert_allclose(given["data"], probabilities.reshape(-1), atol=1e-7)
 
 
 def test_a_bad_request_is_400(production: Served) -> None:
@@ -97,12 +101,12 @@ def test_the_broken_one_takes_a_third_longer(production: Served, broken: Served,
 
 
 def test_it_ends_with_its_parent(trained: Path) -> None:
-    assert Served(trained, "svm", "2").end() == 0
+    assert Served(trained / SVM, "2").end() == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_ends_when_told(trained: Path, number: signal.Signals) -> None:
-    server = Served(trained, "logistic", "1")
+    server = Served(trained / LOGISTIC, "1")
     server.process.send_signal(number)
     assert server.process.wait(timeout=10) == 0
     server.kill()
@@ -110,7 +114,7 @@ def test_it_ends_when_told(trained: Path, number: signal.Signals) -> None:
 
 def test_a_taken_port_is_an_error(trained: Path, taken_port: int) -> None:
     command = [sys.executable, "-m", "shadowproxy.demo.server", "--model", str(trained / LOGISTIC)]
-    more = ["--kind", "logistic", "--version", "1", "--port", str(taken_port)]
+    more = ["--version", "1", "--port", str(taken_port)]
     done = subprocess.run([*command, *more], cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode != 0
     assert "address already in use" in done.stderr
