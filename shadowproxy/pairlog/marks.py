@@ -56,12 +56,12 @@ def _last_in(path: Path, needle: bytes) -> int | None:
     """The number behind the last occurrence."""
     overlap = len(needle) + _LONGEST_SEQ
     with path.open("rb") as file:
-        end = end_of_lines(file.fileno())
+        end = whole = end_of_lines(file.fileno())
         while end > 0:
             start = max(0, end - _BLOCK)
             file.seek(start)
             # A needle that begins before `end` may go on behind it.
-            block = file.read(end - start + overlap)
+            block = file.read(min(end + overlap, whole) - start)
             at = block.rfind(needle)
             while at >= 0:
                 number, bracket, _ = block[at + len(needle) : at + overlap].partition(b"]")
