@@ -53,7 +53,11 @@ def assess(rules: Rules, method: str, target: str, answer: Answer, like: Assesse
     """What one answer says. With `like`, an answer assessed for the same request, equal bytes are not read twice."""
     content_type = answer.header("content-type")
     media = media_of(content_type)
-    headers = tuple(_comparable(answer, name, media) for name in rules.headers)
+    # The content type is at hand already; others are rarely compared.
+    headers = tuple(
+        media.normal if name == "content-type" and content_type is not None else answer.header(name)
+        for name in rules.headers
+    )
     if like is not None and _is_alike(answer, like.answer, content_type):
         return msgspec.structs.replace(like, answer=answer, headers=headers)
     lifted, hindrance = _lifted(rules, method, answer, media)
@@ -72,11 +76,6 @@ def _is_alike(answer: Answer, other: Answer, content_type: str | None) -> bool:
         and answer.aborted == other.aborted
         and content_type == other.header("content-type")
     )
-
-
-def _comparable(answer: Answer, name: str, media: Media) -> str | None:
-    value = answer.header(name)
-    return media.normal if name == "content-type" and value is not None else value
 
 
 def _lifted(rules: Rules, method: str, answer: Answer, media: Media) -> tuple[Lifted, str]:

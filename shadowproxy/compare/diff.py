@@ -18,13 +18,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from shadowproxy.compare.excerpt import cut, excerpt
 from shadowproxy.compare.flatten import flattened
-from shadowproxy.compare.jsonpath import Step, Steps, concrete
+from shadowproxy.compare.jsonpath import Step, Steps, concrete, written
 from shadowproxy.compare.marks import Place
 from shadowproxy.compare.tolerance import Tolerance
 
@@ -38,6 +39,7 @@ _MAX_TRIALS = 1_000
 
 # A place on the way down is (the place above, step), written out only when it differs.
 _Trail = tuple[Any, Step] | None
+_Note = tuple[_Trail, str, Any, Any]
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -67,10 +69,7 @@ def diff(production: Any, other: Any, place: Place | None, tolerance: Tolerance,
     walk.compare(None, production, other, place)
     if not walk.total:
         return NOTHING
-    kept = tuple(
-        Difference(cut(concrete(_steps(trail))), kind, excerpt(a), excerpt(b)) for trail, kind, a, b in walk.kept
-    )
-    return Found(kept, walk.total, (walk.nulls_production, walk.nulls_other))
+    return Found(tuple(_written(walk.kept)), walk.total, (walk.nulls_production, walk.nulls_other))
 
 
 def same(a: Any, b: Any, tolerance: Tolerance) -> bool:
@@ -81,14 +80,15 @@ def same(a: Any, b: Any, tolerance: Tolerance) -> bool:
 
 
 class _Walk:
-    """Measured on CPython 3.11 for a differing pair of 2 KB, lift included: see tests/compare/measure_diff.py."""
+    """One walk. The loops over members and elements handle scalars themselves: a call for each costs as much again."""
 
-    __slots__ = ("keep", "kept", "nulls_other", "nulls_production", "tolerance", "total")
+    __slots__ = ("allows", "keep", "kept", "nulls_other", "nulls_production", "tolerance", "total")
 
     def __init__(self, tolerance: Tolerance, keep: int) -> None:
         self.tolerance = tolerance
+        self.allows = tolerance.allows
         self.keep = keep
-        self.kept: list[tuple[_Trail, str, Any, Any]] = []
+        self.kept: list[_Note] = []
         self.total = 0
         self.nulls_production = 0
         self.nulls_other = 0
@@ -116,7 +116,7 @@ class _Walk:
         """Two values that are not both arrays or both objects, and not equal values of one type."""
         kind, other = a.__class__, b.__class__
         if kind in _NUMBERS and other in _NUMBERS:
-            if not self.tolerance.allows(a, b):
+            if not self.allows(a, b):
                 self.note(trail, "value", a, b)
         elif kind is other:
             self.note(trail, "value", a, b)
@@ -128,23 +128,29 @@ class _Walk:
             self.note(trail, "type", a, b)
 
     def _objects(self, trail: _Trail, a: dict[str, Any], b: dict[str, Any], place: Place | None) -> None:
-        in_both = 0
+        missing = 0
         below = None
         for name, x in a.items():
-            y = b.get(name, _MISSING)
-            if y is not _MISSING:
-                in_both += 1
+            try:
+                y = b[name]
+            except KeyError:
+                missing += 1
+                if place is None or (below := place.below(name)) is None or not below.ignored:
+                    self.note((trail, name), "missing", x, None)
+                continue
             if x is y:
+                continue
+            kind = x.__class__
+            is_scalar = kind is not y.__class__ or (kind is not dict and kind is not list)
+            if is_scalar and kind is y.__class__ and x == y:
                 continue
             if place is not None and (below := place.below(name)) is not None and below.ignored:
                 continue
-            if y is _MISSING:
-                self.note((trail, name), "missing", x, None)
+            if is_scalar:
+                self._scalars((trail, name), x, y)
             else:
-                kind = x.__class__
-                if kind is not y.__class__ or kind is dict or kind is list or x != y:
-                    self.compare((trail, name), x, y, below)
-        if in_both != len(b):
+                self.compare((trail, name), x, y, below)
+        if len(a) - missing != len(b):
             for name, y in b.items():
                 if name not in a and not (place is not None and (below := place.below(name)) and below.ignored):
                     self.note((trail, name), "extra", None, y)
@@ -177,11 +183,15 @@ class _Walk:
             if x is y:
                 continue
             kind = x.__class__
-            if kind is y.__class__ and kind is not list and kind is not dict and x == y:
+            is_scalar = kind is not y.__class__ or (kind is not dict and kind is not list)
+            if is_scalar and kind is y.__class__ and x == y:
                 continue
             if place is not None and (below := place.below(index)) is not None and below.ignored:
                 continue
-            self.compare((trail, index), x, y, below)
+            if is_scalar:
+                self._scalars((trail, index), x, y)
+            else:
+                self.compare((trail, index), x, y, below)
 
     def _keyed(self, trail: _Trail, a: list[Any], b: list[Any], key: str, place: Place) -> bool:
         """Pairs objects by a member; False where that cannot be done, as a key is absent or repeated."""
@@ -221,6 +231,20 @@ class _Walk:
             self.note((trail, index), "extra", None, b[index])
 
 
+def _written(kept: list[_Note]) -> Iterator[Difference]:
+    above: _Trail = None
+    path = "$"
+    for trail, kind, a, b in kept:
+        if trail is None:
+            yield Difference("$", kind, excerpt(a), excerpt(b))
+            continue
+        # Neighbours share the object above them, and its path is written once.
+        if trail[0] is not above:
+            above = trail[0]
+            path = concrete(_steps(above))
+        yield Difference(cut(path + written(trail[1])), kind, excerpt(a), excerpt(b))
+
+
 def _steps(trail: _Trail) -> Steps:
     steps: list[Step] = []
     while trail is not None:
@@ -247,6 +271,10 @@ def _are_permuted(a: list[Any], b: list[Any]) -> bool:
     kind = a[0].__class__
     if kind not in (str, dict) or any(element.__class__ is not kind for array in (a, b) for element in array):
         return False
+    # The first element that moved must be somewhere on the other side: mostly it is not, and that is cheap to see.
+    moved = next((x for x, y in zip(a, b, strict=True) if x != y), None)
+    if moved is None or moved not in b:
+        return False
     if kind is str:
         return Counter(a) == Counter(b)
     return Counter(map(_canonical, a)) == Counter(map(_canonical, b))
@@ -255,8 +283,8 @@ def _are_permuted(a: list[Any], b: list[Any]) -> bool:
 def _cancelled(a: list[Any], b: list[Any]) -> tuple[list[int], list[int]]:
     """The indexes on each side that are left when literally equal elements are taken away in pairs."""
     there: dict[str, list[int]] = {}
-    for index, element in enumerate(b):
-        there.setdefault(_canonical(element), []).append(index)
+    for index in reversed(range(len(b))):
+        there.setdefault(_canonical(b[index]), []).append(index)
     rest = []
     for index, element in enumerate(a):
         if waiting := there.get(_canonical(element)):

@@ -8,26 +8,26 @@ container is given as its JSON text.
 from __future__ import annotations
 
 import json
+from math import isfinite
 from typing import Any, Final
 
 MAX_TEXT: Final = 200
 _ELLIPSIS = "…"
 # A container inside so many others is shown as an ellipsis: nobody reads further, and the stack stays short.
 _MAX_SHOWN_DEPTH = 20
-_INTEGERS = range(-(1 << 63), 1 << 64)
+_LEAST, _GREATEST = -(1 << 63), (1 << 64) - 1
 _NAMES = {"inf": "Infinity", "-inf": "-Infinity", "nan": "NaN"}
 
 
 def excerpt(value: Any, limit: int = MAX_TEXT) -> str | int | float | bool | None:
     """A scalar as it is (a string cut), a container as its JSON text, cut."""
-    if value is None or value is True or value is False:
-        return value
     if isinstance(value, str):
         return cut(value, limit)
-    if isinstance(value, (int, float)):
-        text = number_text(value)
-        return cut(text, limit) if text in _NAMES.values() or not _fits(value) else value
-    return json_text(value, limit)
+    if isinstance(value, float):
+        return value if isfinite(value) else number_text(value)
+    if isinstance(value, int):  # booleans too
+        return value if _LEAST <= value <= _GREATEST else cut(number_text(value), limit)
+    return None if value is None else json_text(value, limit)
 
 
 def json_text(value: Any, limit: int = MAX_TEXT) -> str:
@@ -40,11 +40,9 @@ def json_text(value: Any, limit: int = MAX_TEXT) -> str:
 def cut(text: str, limit: int = MAX_TEXT) -> str:
     if len(text) > limit:
         text = text[: limit - 1] + _ELLIPSIS
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        text = text.encode("utf-8", "backslashreplace").decode()
-    return text
+    if text.isascii():
+        return text
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def number_text(number: float) -> str:
@@ -53,10 +51,6 @@ def number_text(number: float) -> str:
         return str(number) if number.bit_length() <= 4096 else f"an integer of {number.bit_length()} bits"
     text = repr(number)
     return _NAMES.get(text, text)
-
-
-def _fits(number: float) -> bool:
-    return isinstance(number, float) or number in _INTEGERS
 
 
 def _write(value: Any, pieces: list[str], room: int, depth: int) -> int:

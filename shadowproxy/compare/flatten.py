@@ -7,6 +7,6 @@ from typing import Any
 
 def flattened(array: list[Any]) -> list[Any]:
     """Level by level, so without recursion; the array itself where nothing is nested."""
-    while any(element.__class__ is list for element in array):
+    while list in map(type, array):
         array = [inner for element in array for inner in (element if element.__class__ is list else (element,))]
     return array

@@ -6,13 +6,15 @@
     ..name       a member at any depth   ..* and ..[n] likewise
 
 Filters, slices, unions and negative indexes are refused with a sentence. A *concrete* path names one place and has
-names and indexes only; `find` gives such paths, and differences carry them.
+names and indexes only; `find` gives such paths, and differences carry them. A place costs as much as it is deep, which
+`lift.MAX_DEPTH` bounds for bodies.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import Any, Final, NamedTuple, NoReturn
 
 Step = str | int
@@ -71,10 +73,22 @@ def compile_path(text: str) -> Path:
 
 def concrete(steps: Iterable[Step]) -> str:
     """How a place is written: `$.outputs[0].data[3]`, with brackets and quotes for names that need them."""
-    return "$" + "".join(
-        f"[{step}]" if isinstance(step, int) else f".{step}" if _PLAIN.fullmatch(step) else f"[{_quote(step)}]"
-        for step in steps
-    )
+    return "$" + "".join(map(written, steps))
+
+
+def written(step: Step) -> str:
+    """One step of a concrete path."""
+    if isinstance(step, int):
+        return f"[{step}]"
+    return _short_member(step) if len(step) <= _SHORT else f"[{_quote(step)}]"
+
+
+_SHORT = 64
+
+
+@lru_cache(maxsize=1024)  # of short names only: names come from bodies
+def _short_member(name: str) -> str:
+    return f".{name}" if _PLAIN.fullmatch(name) else f"[{_quote(name)}]"
 
 
 class Path:

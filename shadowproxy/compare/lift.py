@@ -9,6 +9,7 @@ such a body stays opaque bytes, so no later walk can run out of stack.
 from __future__ import annotations
 
 import json
+import re
 from enum import Enum
 from typing import Any, Final
 
@@ -38,8 +39,10 @@ class Lifted(msgspec.Struct, frozen=True):
 EMPTY: Final = Lifted(Form.EMPTY)
 
 _DIGITS_TO_ZERO = bytes(0x30 if 0x30 <= byte <= 0x39 else byte for byte in range(256))
-# 2**63 has 19 digits: with fewer in a row no integer leaves 64 bits.
-_LONG_NUMBER = b"0" * 19
+# 2**63 has 19 digits: with fewer in a row no integer leaves 64 bits. A fraction often has more, so a run that is found
+# is looked at again, with the slower regular expression.
+_LONG_RUN = b"0" * 19
+_LONG_INTEGER = re.compile(rb"(?<![\d.])\d{19}")
 # CPython refuses int() of longer ones (it takes quadratic time); as a number it is beyond a double anyway.
 _MAX_DIGITS = 4300
 
@@ -73,7 +76,7 @@ def lift_json(body: bytes) -> Lifted | None:
     """
     nonfinite = 0
     try:
-        if _LONG_NUMBER in body.translate(_DIGITS_TO_ZERO):
+        if _LONG_RUN in body.translate(_DIGITS_TO_ZERO) and _LONG_INTEGER.search(body):
             value, nonfinite = _careful(body)
         else:
             try:
@@ -88,6 +91,17 @@ def lift_json(body: bytes) -> Lifted | None:
     if body.count(b"[") + body.count(b"{") > MAX_DEPTH and is_deeper(value, MAX_DEPTH):
         return Lifted(Form.BYTES, body)
     return Lifted(Form.JSON, value, nonfinite)
+
+
+def write_json(value: Any) -> bytes:
+    """A lifted value as JSON that `lift_json` reads as the same value: with NaN, and with every digit.
+
+    orjson would write NaN as null and refuse large integers and lone surrogates, so this is the standard library's.
+    """
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":")).encode()
 
 
 def is_deeper(value: Any, depth: int) -> bool:

@@ -15,7 +15,6 @@ The items of a batch are paired by position, or by key; an item without a counte
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import isfinite
 from typing import Any, Final
 
 import msgspec
@@ -30,6 +29,8 @@ MAX_TEXT: Final = 1000
 # Rows of probabilities may miss a sum of 1 by the rounding of half-precision numbers over a thousand classes.
 _SUM_SLACK: Final = 0.01
 _SLACK: Final = 1e-6
+_INFINITY: Final = float("inf")
+_NUMBERS: Final = frozenset({int, float})
 
 
 class Prediction(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,10 +116,10 @@ def _read_path(prediction: Prediction, value: Any) -> Decision:
 
 
 def _read_tensors(prediction: Prediction, value: Any) -> Decision:
-    kind, raw = tensors.decided(value)
-    decision = _decision(prediction, kind, raw, None)
-    faults = sum(map(_is_no_distribution, tensors.distributions(value)))
-    return msgspec.structs.replace(decision, nonfinite=faults, nulls=tensors.nulls(value))
+    reading = tensors.read(value)
+    decision = _decision(prediction, reading.kind, reading.items, None)
+    faults = sum(map(_is_no_distribution, reading.distributions))
+    return msgspec.structs.replace(decision, nonfinite=faults, nulls=reading.nulls)
 
 
 READERS: Final = {"path": _read_path, "tensors": _read_tensors}
@@ -153,7 +154,8 @@ def _nearest(name: str, steps: tuple[Step, ...], value: Any) -> Any:
 def _greatest(_: Prediction, row: Any) -> Any:
     """The class of the greatest probability: its position, or its name; None where a number is missing."""
     classes = range(len(row)) if isinstance(row, list) else row.keys() if isinstance(row, dict) else ()
-    if not classes or any(not _is_number(row[name]) or row[name] != row[name] for name in classes):
+    numbers = row.values() if isinstance(row, dict) else row
+    if not classes or not _NUMBERS.issuperset(map(type, numbers)) or any(n != n for n in numbers):
         return None
     return max(classes, key=row.__getitem__)
 
@@ -163,13 +165,16 @@ def _first(prediction: Prediction, ranked: Any) -> Any:
 
 
 def _is_number(value: Any) -> bool:
-    return value.__class__ is float or value.__class__ is int
+    return value.__class__ in _NUMBERS
 
 
 def _is_no_distribution(row: Any) -> bool:
     """Numbers off [0, 1], or not summing to 1; what is not finite or no number is counted elsewhere."""
     numbers = row if isinstance(row, list) else list(row.values()) if isinstance(row, dict) else []
-    if not numbers or not all(map(_is_number, numbers)) or not all(map(isfinite, numbers)):
+    if not numbers or not _NUMBERS.issuperset(map(type, numbers)):
+        return False
+    # Compared, not asked: math.isfinite cannot take an integer beyond a double.
+    if not all(-_INFINITY < number < _INFINITY for number in numbers):
         return False
     return min(numbers) < -_SLACK or max(numbers) > 1 + _SLACK or abs(sum(numbers) - 1) > _SUM_SLACK
 

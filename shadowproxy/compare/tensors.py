@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from shadowproxy.compare.flatten import flattened
 
@@ -26,42 +26,45 @@ _PROBABILITY = re.compile("prob|softmax", re.IGNORECASE)
 Tensor = dict[str, Any]
 
 
-def decided(answer: Any) -> tuple[str, list[Any]]:
-    """(kind of prediction, one raw item for each row), ("opaque", []) where nothing is known."""
+class Reading(NamedTuple):
+    kind: str  # of prediction: label, probabilities, or opaque where nothing is known
+    items: list[Any]  # raw, one for each row
+    distributions: list[Any]  # the rows of every output that calls itself probabilities
+    nulls: int  # how often a tensor of floating-point numbers holds null
+
+
+def read(answer: Any) -> Reading:
     tensors = _tensors(answer)
-    if (labels := _chosen([t for t in tensors if t.get("datatype") in _EXACT], _DECISION)) is not None:
-        return "label", _rows(labels)
-    wide = [t for t in tensors if t.get("datatype") in _REAL and _is_table(t)]
-    if (table := _chosen(wide, _DISTRIBUTION)) is not None:
-        return "probabilities", _rows(table)
-    return "opaque", []
+    real = [tensor for tensor in tensors if tensor["datatype"] in _REAL]
+    tables = [tensor for tensor in real if _is_table(tensor)]
+    kind, chosen = "label", _chosen([t for t in tensors if t["datatype"] in _EXACT], _DECISION)
+    if chosen is None:
+        kind, chosen = "probabilities", _chosen(tables, _DISTRIBUTION)
+    return Reading(
+        kind if chosen is not None else "opaque",
+        _rows(chosen) if chosen is not None else [],
+        [row for table in tables if _PROBABILITY.search(_name(table)) for row in _rows(table)],
+        sum(flattened(tensor["data"]).count(None) for tensor in real),
+    )
 
 
-def nulls(answer: Any) -> int:
-    """How often a tensor of numbers holds null."""
-    numeric = (t for t in _tensors(answer) if t.get("datatype") in _REAL)
-    return sum(flattened(t["data"]).count(None) for t in numeric)
-
-
-def distributions(answer: Any) -> list[Any]:
-    """The rows of every output that calls itself probabilities."""
-    return [
-        row
-        for t in _tensors(answer)
-        if t.get("datatype") in _REAL and _is_table(t) and _PROBABILITY.search(str(t.get("name", "")))
-        for row in _rows(t)
-    ]
+def _name(tensor: Tensor) -> str:
+    return str(tensor.get("name", ""))
 
 
 def _tensors(answer: Any) -> list[Tensor]:
     outputs = answer.get("outputs") if isinstance(answer, dict) else None
     if not isinstance(outputs, list):
         return []
-    return [tensor for tensor in outputs if isinstance(tensor, dict) and isinstance(tensor.get("data"), list)]
+    return [
+        tensor
+        for tensor in outputs
+        if isinstance(tensor, dict) and isinstance(tensor.get("data"), list) and isinstance(tensor.get("datatype"), str)
+    ]
 
 
 def _chosen(tensors: Sequence[Tensor], name: re.Pattern[str]) -> Tensor | None:
-    named = [tensor for tensor in tensors if name.search(str(tensor.get("name", "")))]
+    named = [tensor for tensor in tensors if name.search(_name(tensor))]
     if named:
         return named[0]
     return tensors[0] if len(tensors) == 1 else None
@@ -69,7 +72,7 @@ def _chosen(tensors: Sequence[Tensor], name: re.Pattern[str]) -> Tensor | None:
 
 def _is_table(tensor: Tensor) -> bool:
     shape = tensor.get("shape")
-    return isinstance(shape, list) and len(shape) == 2 and isinstance(shape[1], int) and shape[1] >= 2
+    return isinstance(shape, list) and len(shape) == 2 and shape[1].__class__ is int and shape[1] >= 2
 
 
 def _rows(tensor: Tensor) -> list[Any]:
@@ -77,7 +80,7 @@ def _rows(tensor: Tensor) -> list[Any]:
     flat = flattened(tensor["data"])
     shape = tensor.get("shape")
     rows = shape[0] if isinstance(shape, list) and shape else len(flat)
-    if not isinstance(rows, int) or rows <= 0 or len(flat) % rows:
+    if rows.__class__ is not int or rows <= 0 or len(flat) % rows:
         return flat  # the shape does not fit the data: element by element is what can be said
     width = len(flat) // rows
     return flat if width == 1 else [flat[at : at + width] for at in range(0, len(flat), width)]

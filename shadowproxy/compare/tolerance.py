@@ -24,18 +24,24 @@ class Tolerance(msgspec.Struct, frozen=True):
     def allows(self, a: float, b: float) -> bool:
         if a == b:
             return True
-        if a.__class__ is int and b.__class__ is int:
-            return self._allows(a, b, self.relative if self.relative > ROUNDING else 0.0)
-        if any(isinstance(number, float) and not isfinite(number) for number in (a, b)):
-            return a != a and b != b
-        return self._allows(a, b, self.relative)
-
-    def _allows(self, a: float, b: float, relative: float) -> bool:
+        relative = self.relative
+        if relative <= ROUNDING and a.__class__ is int and b.__class__ is int:
+            relative = 0.0
         try:
-            return abs(a - b) <= max(self.absolute, relative * max(abs(a), abs(b)))
-        except OverflowError:  # an integer beyond a double's range takes part: exact arithmetic instead
-            exact, other = Fraction(a), Fraction(b)
-            return abs(exact - other) <= max(Fraction(self.absolute), Fraction(relative) * max(abs(exact), abs(other)))
+            gap = abs(a - b)
+            if gap <= self.absolute or gap <= relative * max(abs(a), abs(b)):
+                return gap < _INFINITY  # the gap to an infinity is one, and no tolerance spans it
+        except OverflowError:  # an integer beyond a double's range takes part
+            return _allows_exactly(a, b, self.absolute, relative)
+        return a != a and b != b
 
 
+def _allows_exactly(a: float, b: float, absolute: float, relative: float) -> bool:
+    if any(isinstance(number, float) and not isfinite(number) for number in (a, b)):
+        return False
+    exact, other = Fraction(a), Fraction(b)
+    return abs(exact - other) <= max(Fraction(absolute), Fraction(relative) * max(abs(exact), abs(other)))
+
+
+_INFINITY: Final = float("inf")
 EXACT: Final = Tolerance()

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
+import orjson
 import pytest
+from hypothesis import given
 
 from shadowproxy.compare import Answer, assess, compare
 from shadowproxy.compare.comparison import REASONS
-from tests.compare.exchanges import ANY, INFER, answer, assessed, compared, kinds, rules
+from shadowproxy.compare.lift import write_json
+from shadowproxy.compare.prediction import KINDS
+from shadowproxy.settings.snapshot import Prediction
+from tests.compare.exchanges import ANY, INFER, JSON, answer, assessed, compared, kinds, rules
+from tests.compare.test_lift import VALUES
 
 CONTRACT_KEYS = [
     "result",
@@ -155,3 +162,52 @@ def test_reading_equal_bytes_once_gives_the_same_comparison() -> None:
     assert alike == assess(by, *ANY, b)
     assert alike.lifted is production.lifted
     assert compare(by, production, alike) == compare(by, production, assess(by, *ANY, b))
+
+
+HOSTILE = [
+    b"[" * 100_000 + b"]" * 100_000,
+    b'{"outputs":' + b"[" * 190 + b"]" * 190 + b"}",
+    b'{"outputs":[{"name":"label","datatype":"INT64","shape":[1e400],"data":[1]}]}',
+    b'{"outputs":[{"name":"p","datatype":"FP32","shape":[1,2],"data":[' + b"9" * 4000 + b",NaN]}]}",
+    b'{"outputs":[{"name":{"a":[]},"datatype":["INT64"],"shape":{},"data":[{"\\ud800":"\\udfff"}]}]}',
+    b'{"\\ud800":[1,"' + b"\\u0000" * 500 + b'"]}',
+    b'{"outputs":"\xff"}',
+    b'{"error":{"a":[[[[]]]]},"outputs":[]}',
+    b"1e400",
+    b"9" * 5000,
+    b"-" + b"9" * 4299,
+    b'""',
+    b"",
+    b"\x00" * 1000,
+    b'{"outputs":[' + b'{"name":"p","data":[1]},' * 2000 + b"1]}",
+]
+PREDICTIONS = [
+    None,
+    *(
+        Prediction(at=at, kind=kind, key=key)
+        for kind in KINDS
+        for at, key in (("$..*", None), ("$.outputs[*]", "name"), ("$", "$..name"))
+    ),
+]
+
+
+@pytest.mark.parametrize("prediction", PREDICTIONS, ids=lambda p: p and f"{p.kind} {p.at}")
+def test_no_bodies_raise_and_every_comparison_can_be_written(prediction: Prediction | None) -> None:
+    by = rules(prediction, unordered=("$.outputs",), ignore=("$..ts",), absolute=0.5)
+    sides = [assessed(body, by, INFER, type_=type_) for body in HOSTILE for type_ in (JSON, None)]
+    for shift in (0, 1, 7):  # itself, the same body of another type, another body
+        for production, other in zip(sides, sides[shift:] + sides[:shift], strict=True):
+            comparison = compare(by, production, other)
+            line = comparison.as_dict()
+            assert orjson.loads(orjson.dumps(line)) == line
+            assert comparison.result != "same" or comparison.differences_total == 0
+            assert comparison.items_disagreeing <= comparison.items
+
+
+@given(VALUES, VALUES)
+def test_a_comparison_of_any_values_counts_what_it_says(a: Any, b: Any) -> None:
+    comparison = compared(write_json(a), write_json(b))
+    assert (comparison.result == "same") is (comparison.differences_total == 0)
+    assert len(comparison.differences) <= comparison.differences_total
+    assert comparison.agrees is (comparison.result == "same")
+    assert orjson.dumps(comparison.as_dict())
