@@ -29,6 +29,8 @@ from shadowproxy.bench.plan import Plan
 
 PROXIES = ("direct", "nginx", "shadowproxy")
 _READY_S = 30.0
+_SETTLED_OVER_S = 0.25
+_SETTLED_SHARE = 0.04  # of a core
 _CLONE = Path(__file__).parent.parent  # `python -m` finds the package here, installed or not
 
 
@@ -88,6 +90,7 @@ def measure(scenario: Scenario, proxy: str, load: Load, program: str) -> Sample:
                 command = _command(proxy, place, scenario, ports, program)
                 pid, target = inner.enter_context(pinned(command, load.proxy_core, _CLONE, log)).pid, ports.listen
                 _wait_until_answering(target, log)
+                settle(pid)
             before = _received(ports.status)
             window = asyncio.run(_offer(load, target, lambda: _processes(proxy, pid), lambda: tree(upstreams.pid)))
             if proxy != "direct" and scenario.mirrors:
@@ -231,6 +234,18 @@ def _wait_until_answering(port: int, log: Path) -> None:
             time.sleep(0.02)
         else:
             return
+
+
+def settle(pid: int) -> None:
+    """Waits while the tree still loads: an answer comes before the last of its processes is up."""
+    deadline = time.monotonic() + _READY_S
+    used = cpu_ns(tree(pid))
+    while time.monotonic() < deadline:
+        time.sleep(_SETTLED_OVER_S)
+        before, used = used, cpu_ns(tree(pid))
+        if used - before < _SETTLED_SHARE * _SETTLED_OVER_S * 1e9:
+            return
+    raise MeasurementError(f"process {pid} and its children were still busy {_READY_S:.0f} s after they had answered")
 
 
 def _received(status_port: int) -> int:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from bench import nginx, peers, shadow
-from bench.measure import Load, MeasurementError, measure
+from bench.cores import pinned
+from bench.measure import Load, MeasurementError, measure, settle
 from bench.offer import decode, encode
 from bench.scenarios import BODY, SCENARIOS, Scenario, request_for
 from shadowproxy.bench.plan import Plan
@@ -55,6 +56,23 @@ def test_a_proxy_that_does_not_start_is_said(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("bench.measure._command", lambda *_: [sys.executable, "-c", "raise SystemExit('no such luck')"])
     with pytest.raises(MeasurementError, match="no such luck"):
         measure(_named("pass"), "nginx", TINY, PROGRAM)
+
+
+def test_a_proxy_that_never_comes_to_rest_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("bench.measure._READY_S", 0.6)
+    busy = [sys.executable, "-c", "while True: pass"]
+    with (
+        pinned(busy, CORES[0], tmp_path, tmp_path / "log") as process,
+        pytest.raises(MeasurementError, match="still busy"),
+    ):
+        settle(process.pid)
+
+
+def test_a_proxy_at_rest_is_measured_at_once(tmp_path: Path) -> None:
+    quiet = [sys.executable, "-c", "import sys; print('up', flush=True); __import__('signal').pause()"]
+    with pinned(quiet, CORES[0], tmp_path, tmp_path / "log") as process:
+        settle(process.pid)
+        assert process.poll() is None
 
 
 @needs_nginx
