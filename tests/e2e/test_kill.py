@@ -36,7 +36,7 @@ class Models:
         )
 
     def config(self, **more: Any) -> dict[str, Any]:
-        ample = {"max_in_flight": 10_000}
+        ample = {"max_in_flight": 1000}
         return {
             "production": {"url": self.production.url},
             "twin": {"url": self.twin.url, **ample},
