@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -27,7 +27,6 @@ from bench.offer import encode
 from bench.scenarios import Scenario, request_for
 from shadowproxy.bench.plan import Plan
 
-PROXIES = ("direct", "nginx", "shadowproxy")
 _READY_S = 30.0
 _SETTLED_OVER_S = 0.25
 _SETTLED_SHARE = 0.04  # of a core
@@ -81,7 +80,8 @@ def measure(scenario: Scenario, proxy: str, load: Load, program: str) -> Sample:
         log = place / "stderr"
         models = place / "models"
         models.mkdir()
-        text = nginx.models(models, scenario, ports.production, ports.candidate, ports.status)
+        answering = replace(scenario, candidate=b"") if proxy == "nginx-bodyless" else scenario
+        text = nginx.models(models, answering, ports.production, ports.candidate, ports.status)
         upstreams = stack.enter_context(pinned(nginx.command(program, models, text), load.load_core, models, log))
         _wait_until_answering(ports.production, log)
         with ExitStack() as inner:
@@ -110,7 +110,7 @@ def _command(proxy: str, place: Path, scenario: Scenario, ports: _Ports, program
 def _processes(proxy: str, pid: int) -> dict[str, list[int]]:
     if proxy == "direct":
         return {}
-    return shadow.roles(pid) if proxy == "shadowproxy" else {"nginx": tree(pid)}
+    return shadow.roles(pid) if proxy == "shadowproxy" else {proxy: tree(pid)}
 
 
 @dataclass(slots=True)

@@ -79,7 +79,7 @@ def find_nginx() -> str | None:
 
 def models(place: Path, scenario: Scenario, production: int, candidate: int, status: int) -> str:
     """The configuration of production, the candidate and a counter of what both received, at these ports."""
-    answers = {production: scenario.production, candidate: scenario.candidate or b"{}"}
+    answers = {production: scenario.production, candidate: scenario.candidate or b""}
     servers = [_MODEL.format(port=port, answer=answer.decode()) for port, answer in answers.items()]
     return _FRAME.format(place=place, servers="\n".join([*servers, _STATUS.format(port=status)]))
 

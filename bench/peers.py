@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.machine import describe
-from bench.measure import PROXIES, Load, MeasurementError, Sample, measure
+from bench.measure import Load, MeasurementError, Sample, measure
 from bench.nginx import find_nginx
 from bench.scenarios import SCENARIOS
 from bench.table import cpu_table, latency_table, warnings
@@ -66,13 +66,14 @@ def write_into(document: Path, text: str) -> None:
 
 def _parse(words: Sequence[str] | None) -> argparse.Namespace:
     names = [scenario.name for scenario in SCENARIOS]
+    proxies = list(dict.fromkeys(proxy for scenario in SCENARIOS for proxy in scenario.proxies))
     parser = argparse.ArgumentParser(prog="python -m bench.peers", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds: under three minutes")
     parser.add_argument("--rate", type=float, help="requests per second (2000)")
     parser.add_argument("--window", type=float, help="seconds measured each time (10; quick: 3)")
     parser.add_argument("--rounds", type=int, help="how often everything is measured (11; quick: 4)")
     parser.add_argument("--scenario", choices=names, nargs="+", default=names)
-    parser.add_argument("--proxy", choices=PROXIES, nargs="+", default=list(PROXIES))
+    parser.add_argument("--proxy", choices=proxies, nargs="+", default=proxies)
     parser.add_argument("--docs", action="store_true", help="put the result into docs/performance.md")
     return parser.parse_args(words)
 
@@ -83,7 +84,9 @@ def _refuse(why: str) -> int:
 
 
 def _measure(load: Load, count: int, scenarios: list[str], proxies: list[str], program: str) -> list[list[Sample]]:
-    turns = [(each, proxy) for each in SCENARIOS if each.name in scenarios for proxy in PROXIES if proxy in proxies]
+    turns = [
+        (each, proxy) for each in SCENARIOS if each.name in scenarios for proxy in each.proxies if proxy in proxies
+    ]
     rounds: list[list[Sample]] = []
     for number in range(count):
         rounds.append([])

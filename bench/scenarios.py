@@ -1,4 +1,4 @@
-"""What is measured, as data: the request, and for each scenario what production and the candidate answer."""
+"""What is measured, as data: the request, and for each scenario who passes it on and what the models answer."""
 
 from __future__ import annotations
 
@@ -10,10 +10,16 @@ from shadowproxy.bench.plan import request_bytes
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """`candidate` is None where nothing is mirrored."""
+    """`candidate` is None where nothing is mirrored.
+
+    Proxies: `direct` is none at all. `nginx-bodyless` is nginx with a candidate that answers without a body. nginx
+    throws a copy's answer away unread, so it must close the connection behind any other answer and open a new one for
+    the next copy: this is the best that its mirror can do, with a model that says nothing.
+    """
 
     name: str
     title: str
+    proxies: tuple[str, ...]
     production: bytes
     candidate: bytes | None = None
 
@@ -43,9 +49,9 @@ LARGE = _answer(_probabilities(46, 0.0))
 LARGE_OTHER = _answer(_probabilities(46, 0.25))
 
 SCENARIOS = (
-    Scenario("pass", "passed through", SMALL),
-    Scenario("mirror", "mirrored, equal answers", SMALL, SMALL),
-    Scenario("differ", "mirrored, 1 KiB answers that differ", LARGE, LARGE_OTHER),
+    Scenario("pass", "passed through", ("direct", "nginx", "shadowproxy"), SMALL),
+    Scenario("mirror", "mirrored, equal answers", ("nginx", "nginx-bodyless", "shadowproxy"), SMALL, SMALL),
+    Scenario("differ", "mirrored, 1 KiB answers that differ", ("nginx", "shadowproxy"), LARGE, LARGE_OTHER),
 )
 
 

@@ -15,8 +15,9 @@ from bench.measure import Sample
 Round = Sequence[Sample]
 Budgets = Mapping[str, Mapping[str, float]]
 
-_ROLES = ("nginx", "worker", "recorder")
-_PEER = {False: "nginx `proxy_pass`", True: "nginx `mirror` (records nothing)"}
+_ROLES = ("nginx", "nginx-bodyless", "worker", "recorder")
+_BODYLESS = "nginx `mirror`, candidate answers without a body"
+_PEER = {False: "nginx `proxy_pass`", True: "nginx `mirror`"}
 _ENOUGH = 0.99  # share of copies and pairs below which a proxy has saved itself work
 _QUIET = 0.05  # cores that others may use before figures are suspect
 
@@ -57,7 +58,8 @@ def cpu_table(rounds: Sequence[Round], titles: Mapping[str, str], budgets: Budge
                 continue
             beside = ratio(rounds, scenario, role) if role != "nginx" else None
             budget = budgets.get(scenario, {}).get(role)
-            name = f"shadowproxy {role}" if role != "nginx" else _PEER[_mirrors(rounds, scenario)]
+            names = {"nginx": _PEER[_mirrors(rounds, scenario)], "nginx-bodyless": _BODYLESS}
+            name = names.get(role, f"shadowproxy {role}")
             lines.append(f"| {title} | {name} | {used} | {beside or ''} | {f'≤ {budget}' if budget else ''} |")
     return "\n".join(lines)
 

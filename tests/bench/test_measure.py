@@ -40,7 +40,12 @@ def test_nginx_accepts_its_configurations(scenario: Scenario, tmp_path: Path) ->
 @needs_nginx
 @pytest.mark.parametrize(
     ("scenario", "proxy", "copied", "roles"),
-    [("pass", "direct", None, set()), ("pass", "nginx", None, {"nginx"}), ("mirror", "nginx", 1.0, {"nginx"})],
+    [
+        ("pass", "direct", None, set()),
+        ("pass", "nginx", None, {"nginx"}),
+        ("mirror", "nginx", 1.0, {"nginx"}),
+        ("mirror", "nginx-bodyless", 1.0, {"nginx-bodyless"}),
+    ],
 )
 def test_a_window_counts_what_was_done(scenario: str, proxy: str, copied: float | None, roles: set[str]) -> None:
     sample = measure(_named(scenario), proxy, TINY, PROGRAM)

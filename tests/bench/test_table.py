@@ -48,7 +48,7 @@ def test_a_round_without_the_peer_gives_no_ratio() -> None:
 
 def test_the_cpu_table() -> None:
     assert cpu_table([[PEER, OURS]], TITLES, {"mirror": {"worker": 1.0}}).splitlines()[2:] == [
-        "| mirrored | nginx `mirror` (records nothing) | 50.0 (50.0–50.0) |  |  |",
+        "| mirrored | nginx `mirror` | 50.0 (50.0–50.0) |  |  |",
         "| mirrored | shadowproxy worker | 40.0 (40.0–40.0) | 0.80 (0.80–0.80) | ≤ 1.0 |",
         "| mirrored | shadowproxy recorder | 60.0 (60.0–60.0) | 1.20 (1.20–1.20) |  |",
     ]
