@@ -13,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 
-from shadowproxy.report.schema import columns_clause
+from shadowproxy.pairlog.schema import columns_clause
 from shadowproxy.report.source import MAX_LINE_BYTES, without_overlong_lines
 
 # A reader thread holds two buffers of twice the longest line that it may meet, so threads cost memory, not only cores.
@@ -103,7 +103,7 @@ def literally(files: Sequence[Path]) -> Iterator[list[str]]:
     with tempfile.TemporaryDirectory(prefix="shadowproxy-links-") as links:
         names = []
         for number, file in enumerate(files):
-            name = str(file)
+            name = os.path.abspath(file)
             if _PATTERN_SIGNS & set(name):
                 name = os.path.join(links, f"{number}{file.suffix}")
                 os.symlink(file.resolve(), name)

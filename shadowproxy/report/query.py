@@ -16,12 +16,13 @@ from shadowproxy.stats.tally import COUNTS, Key, Tally
 
 SLICE_VALUES: Final = 20
 OTHER: Final = "other"
+NO_VALUE: Final = "(none)"  # the request had nothing where the slice is taken from
 SLOWER_BY: Final = 0.25
 _MIN_SLOWER_MS: Final = 1.0
 EXAMPLES: Final = 3
 
 _JUDGED: Final = """
-CREATE VIEW judged AS
+CREATE TABLE judged AS
 WITH referred AS (
   SELECT *,
     CASE WHEN twin_covers THEN twin_outcome ELSE production_outcome END AS reference_outcome,
@@ -92,9 +93,9 @@ every AS (
   SELECT *, NULL::VARCHAR AS slice_name, NULL::VARCHAR AS slice_value FROM judged
   UNION ALL
   SELECT sliced.* EXCLUDE slice, slice.key,
-    CASE WHEN common.name IS NULL THEN '{other}' ELSE coalesce(slice.value, '') END
+    CASE WHEN common.name IS NULL THEN '{other}' ELSE coalesce(slice.value, '{none}') END
   FROM sliced LEFT JOIN common ON common.candidate = sliced.candidate AND common.trial = sliced.trial
-    AND common.name = slice.key AND common.value = slice.value)
+    AND common.name = slice.key AND common.value IS NOT DISTINCT FROM slice.value)
 SELECT trial, candidate, coalesce(route, ''), slice_name, slice_value, epoch_us(ts) // $bucket_us AS bucket, {counts}
 FROM every GROUP BY ALL ORDER BY ALL
 """
@@ -225,7 +226,7 @@ def tallies(con: duckdb.DuckDBPyConnection, bucket_s: float) -> Iterator[tuple[K
         f"count(*) FILTER ({_COUNTED[name]})" if name in _COUNTED else f"coalesce(sum({_SUMMED[name]}), 0)"
         for name in COUNTS
     ]
-    sql = _TALLY.format(values=SLICE_VALUES, other=OTHER, counts=", ".join(counts))
+    sql = _TALLY.format(values=SLICE_VALUES, other=OTHER, none=NO_VALUE, counts=", ".join(counts))
     for row in con.execute(sql, {"bucket_us": round(bucket_s * 1e6)}).fetchall():
         trial, candidate, route, name, value, bucket, *values = row
         part = None if name is None else (name, value)

@@ -1,7 +1,8 @@
-"""The columns clause that JSONL is read with: types are pinned here, nothing is ever guessed from the data.
+"""The parts of a line that are read: the log's own types (`pairlog.schema`), narrowed.
 
 A key that a line lacks reads as NULL, a key that is not named here is skipped, and a value of another type reads as
-NULL. Bodies and headers are left out of `PAIRS`, so that figures never pay for them; `BODIES` holds them.
+NULL. `PAIRS` leaves bodies, headers and the values of differences out, which are most of a log, so that figures never
+pay for them; `BODIES` holds nothing but them.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _IDENTITY: Final = {"v": "INTEGER", "kind": "VARCHAR", "pair_id": "VARCHAR", "id
 PAIRS: Final[Mapping[str, str]] = {
     **_IDENTITY,
     "key": "VARCHAR",
-    "ts": "VARCHAR",
+    "ts": "TIMESTAMPTZ",
     "origin": "VARCHAR",
     "route": "VARCHAR",
     "protocol": "VARCHAR",
@@ -58,31 +59,3 @@ BODIES: Final[Mapping[str, str]] = {
     "shadow": f"STRUCT({_BODY})",
     "twin": f"STRUCT({_BODY})",
 }
-
-_COUNTS: Final = "MAP(VARCHAR, BIGINT)"
-LEDGER: Final[Mapping[str, str]] = {
-    "v": "INTEGER",
-    "kind": "VARCHAR",
-    "ts": "VARCHAR",
-    "worker": "BIGINT",
-    "boot": "BIGINT",
-    "trial": "VARCHAR",
-    "candidate": "VARCHAR",
-    "route": "VARCHAR",
-    "requests": "BIGINT",
-    "unmatched": "BIGINT",
-    "excluded": _COUNTS,
-    "eligible": "BIGINT",
-    "sampled_out": "BIGINT",
-    "dropped": _COUNTS,
-    "sent": "BIGINT",
-    "in_flight": "BIGINT",
-    "finished": _COUNTS,
-    "logged": "BIGINT",
-    "unlogged": _COUNTS,
-}
-
-
-def columns_clause(columns: Mapping[str, str]) -> str:
-    """As DuckDB's `columns=` wants it; names and types are ours, never the user's."""
-    return "{" + ", ".join(f"{name}: '{kind}'" for name, kind in columns.items()) + "}"

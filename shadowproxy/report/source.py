@@ -8,11 +8,13 @@ counted, never fatal.
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+
+from shadowproxy.pairlog import reader
 
 DEFAULT_PATH = "./shadow-pairs"
 MAX_LINE_BYTES = 64 << 20
@@ -48,12 +50,8 @@ class Source:
 def find(paths: Sequence[str]) -> Source:
     """Raises SourceMissing for what is not there and SourceUnknown for what is no pair log."""
     wanted = tuple(paths) or (DEFAULT_PATH,)
-    pairs: dict[Path, None] = {}
-    ledgers: dict[Path, None] = {}
-    for path in (found for named in wanted for found in _expand(named)):
-        for file in _log_files(path) if path.is_dir() else [path]:
-            _kind(file, pairs, ledgers)[file.resolve()] = None
-    return Source(wanted, tuple(pairs), tuple(ledgers))
+    log = reader.find(_known(path) for named in wanted for path in _expand(named))
+    return Source(wanted, log.pair_files, log.ledger_files)
 
 
 def is_torn(path: Path) -> bool:
@@ -94,16 +92,10 @@ def _expand(named: str) -> list[Path]:
     return [Path(name) for name in found]
 
 
-def _log_files(directory: Path) -> Iterable[Path]:
-    return sorted(
-        file for file in directory.iterdir() if file.suffix == ".jsonl" and file.name.startswith(("pairs-", "ledger-"))
-    )
-
-
-def _kind(file: Path, pairs: dict[Path, None], ledgers: dict[Path, None]) -> dict[Path, None]:
-    if file.suffix != ".jsonl":
-        raise SourceUnknown(f"{file}: expected a directory or a .jsonl file of a pair log")
-    return ledgers if file.name.startswith("ledger") else pairs
+def _known(path: Path) -> Path:
+    if not path.is_dir() and path.suffix != ".jsonl":
+        raise SourceUnknown(f"{path}: expected a directory or a .jsonl file of a pair log")
+    return path
 
 
 def _unfinished_line(path: Path) -> bytes | None:

@@ -13,6 +13,7 @@ from typing import Final
 
 import duckdb
 
+from shadowproxy.pairlog.schema import LEDGER
 from shadowproxy.report import engine, schema
 from shadowproxy.report.source import Source, is_torn
 
@@ -42,7 +43,7 @@ _PAIR: Final = {
     "pair_id": "pair_id",
     "id": "id",
     "key": '"key"',
-    "ts": "TRY_CAST(ts AS TIMESTAMPTZ)",
+    "ts": "ts",
     "trial": "trial",
     "origin": "origin",
     "route": "route",
@@ -76,15 +77,14 @@ _PAIR: Final = {
     "rules": "comparison.rules",
 }
 
-_LEDGER: Final = {name: "TRY_CAST(ts AS TIMESTAMPTZ)" if name == "ts" else name for name in schema.LEDGER}
+_LEDGER: Final = {name: name for name in LEDGER}
 
 _IS_PAIR: Final = (
     "coalesce(v = 1 AND kind = 'pair' AND pair_id IS NOT NULL AND trial IS NOT NULL AND candidate IS NOT NULL "
-    "AND TRY_CAST(ts AS TIMESTAMPTZ) IS NOT NULL AND shadow.outcome IS NOT NULL, false)"
+    "AND ts IS NOT NULL AND shadow.outcome IS NOT NULL, false)"
 )
 _IS_LEDGER: Final = (
-    "coalesce(v = 1 AND kind = 'ledger' AND worker IS NOT NULL AND boot IS NOT NULL "
-    "AND TRY_CAST(ts AS TIMESTAMPTZ) IS NOT NULL, false)"
+    "coalesce(v = 1 AND kind = 'ledger' AND worker IS NOT NULL AND boot IS NOT NULL AND ts IS NOT NULL, false)"
 )
 
 # Each body once, however many candidates: the request's, production's and the twin's lie in every candidate's line.
@@ -125,7 +125,7 @@ class Loaded:
 def load_views(con: duckdb.DuckDBPyConnection, source: Source) -> Loaded:
     """Create `pairs`, `ledger` and `trials`, and count what could not be read."""
     pairs, bad_pairs = _create_view(con, "pairs", _PAIR, _IS_PAIR, schema.PAIRS, source.pairs)
-    _, bad_ledgers = _create_view(con, "ledger", _LEDGER, _IS_LEDGER, schema.LEDGER, source.ledgers)
+    _, bad_ledgers = _create_view(con, "ledger", _LEDGER, _IS_LEDGER, LEDGER, source.ledgers)
     con.execute(_TRIALS)
     torn = sum(is_torn(file) for file in (*source.pairs, *source.ledgers))
     return Loaded(source.files, pairs, torn, max(0, bad_pairs + bad_ledgers - torn))

@@ -22,7 +22,7 @@ from tests.support.pairs import (
     noisy,
     timed_out,
 )
-from tests.support.reports import figures_on
+from tests.support.reports import figures_on, report_on
 
 BAD: dict[str, Any] = {"status": 500, "bad": True}
 
@@ -162,21 +162,27 @@ def test_a_timeout_is_infinitely_slow(log: PairLog) -> None:
     assert latency.infinite == ["shadow.p95"]
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "slower", "faster"),
-    [
-        (10.0, 12.5, 0, 0),  # 12.5 > 1.25 · 10 does not hold
-        (10.0, 12.6, 1, 0),  # 12.6 > 12.5 and 2.6 ms apart
-        (2.0, 2.9, 0, 0),  # 2.9 > 2.5, but only 0.9 ms apart
-        (12.6, 10.0, 0, 1),
-    ],
-)
-def test_clearly_slower_is_by_a_quarter_and_a_millisecond(
-    log: PairLog, old: float, new: float, slower: int, faster: int
-) -> None:
-    log.pair(production=answer(ms=old), shadow=answer(ms=new))
-    latency = on(log).latency_ms
-    assert (latency.slower, latency.faster) == (slower, faster)
+def test_clearly_slower_is_by_a_quarter_and_a_millisecond(log: PairLog) -> None:
+    cases = {
+        "a": (10.0, 12.5, 0, 0),  # 12.5 > 1.25 · 10 does not hold
+        "b": (10.0, 12.6, 1, 0),  # 12.6 > 12.5 and 2.6 ms apart
+        "c": (2.0, 2.9, 0, 0),  # 2.9 > 2.5, but only 0.9 ms apart
+        "d": (12.6, 10.0, 0, 1),
+    }
+    for name, (old, new, _, _) in cases.items():
+        log.pair(candidate=name, trial=name, production=answer(ms=old), shadow=answer(ms=new))
+    candidates = report_on(log.write()).candidates
+    found = {name: (c.latency_ms.slower, c.latency_ms.faster) for name, c in candidates.items()}
+    assert found == {name: (slower, faster) for name, (_, _, slower, faster) in cases.items()}
+
+
+def test_numbers_that_are_none(log: PairLog) -> None:
+    log.pair(times=7, comparison=compared(metrics={"nonfinite_production": 0, "nonfinite_shadow": 0}))
+    log.pair(times=2, comparison=compared(metrics={"nonfinite_production": 0, "nonfinite_shadow": 3}))
+    log.pair(comparison=compared(metrics={"nonfinite_production": 1, "nonfinite_shadow": 1}))
+    found = on(log).nonfinite
+    assert (found.n, found.b, found.c, found.on_both) == (10, 2, 0, 1)
+    assert found.nonfinite_increase.estimate == 0.2  # (2 - 0) / 10
 
 
 def test_pairs_that_the_candidate_answered_do_not_count_for_latency(log: PairLog) -> None:
@@ -234,6 +240,12 @@ def test_slices_show_their_commonest_values_and_the_rest_together(log: PairLog) 
     assert (countries["c00"].pairs, countries["c00"].disagreement.estimate, countries["c00"].too_few) == (22, 1.0, True)
 
 
+def test_a_slice_that_a_request_lacks_has_a_name(log: PairLog) -> None:
+    log.pair(times=2, slices={"country": None})
+    log.pair(slices={"country": "DE"})
+    assert {value: part.pairs for value, part in on(log).slices["country"].items()} == {"(none)": 2, "DE": 1}
+
+
 def test_each_route_is_a_segment(log: PairLog) -> None:
     log.pair(times=2)
     log.pair(times=3, route="rank", comparison=differing())
@@ -265,7 +277,7 @@ def test_candidates_and_trials_are_kept_apart(log: PairLog) -> None:
     log.pair(times=5, candidate="v2", trial="v2-old", at=0, comparison=differing())
     log.pair(times=2, candidate="v2", trial="v2-new", at=100)
     log.pair(times=3, candidate="v3", trial="v3-only", at=50, comparison=differing())
-    path = log.write()
-    v2, v3 = figures_on(path, "v2"), figures_on(path, "v3")
+    candidates = report_on(log.write()).candidates
+    v2, v3 = candidates["v2"], candidates["v3"]
     assert (v2.trial, v2.pairs, v2.disagreement.estimate) == ("v2-new", 2, 0.0)
     assert (v3.trial, v3.pairs, v3.disagreement.estimate) == ("v3-only", 3, 1.0)

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
+from shadowproxy.core.outcome import DROPPED, UNLOGGED
+from shadowproxy.report import hints as hints_module
 from shadowproxy.settings import snapshot as s
 from tests.support.pairs import PairLog, answer, incomparable, refused, timed_out
-from tests.support.reports import figures_on
+from tests.support.reports import figures_on, report_on
 
 
 @pytest.fixture
@@ -19,33 +21,38 @@ def hints(log: PairLog, **wishes: Any) -> list[str]:
     return figures_on(log.write(), **wishes).hints
 
 
-def refusing(log: PairLog, status: int, times: int, **more: Any) -> None:
-    log.pair(times=times, shadow=answer(status, bad=True, **more), comparison=incomparable("shadow_bad"))
+def refusing(log: PairLog, status: int, times: int, body: str = "no", candidate: str = "v2") -> None:
+    shadow = answer(status, bad=True, body=body)
+    log.pair(times=times, candidate=candidate, trial=candidate, shadow=shadow, comparison=incomparable("shadow_bad"))
 
 
-def configured(**candidate: Any) -> s.Snapshot:
+def configured(*names: str, **candidate: Any) -> s.Snapshot:
+    url = "http://127.0.0.1:9002"
     return s.Snapshot(
         production=s.Production(urls=("http://127.0.0.1:9001",)),
-        candidates=(s.Candidate(name="v2", url="http://127.0.0.1:9002", **candidate),),
+        candidates=tuple(s.Candidate(name=name, url=url, **candidate) for name in names or ("v2",)),
         pairs=s.Pairs(dir="shadow-pairs"),
     )
 
 
-@pytest.mark.parametrize(
-    ("status", "sentence"),
-    [
-        (401, "v2 refuses the copies: credentials are stripped. Set `candidates[v2].headers.set.Authorization` or "),
-        (403, "v2 refuses the copies: credentials are stripped."),
-        (404, "v2 does not know this path or model name: see `path`, `json.set`."),
-        (405, "v2 does not know this path or model name: see `path`, `json.set`."),
-        (400, "v2 rejects the request's shape: {'need': 'x'}."),
-        (422, "v2 rejects the request's shape: {'need': 'x'}."),
-    ],
-)
-def test_nine_refusals_in_ten_have_a_probable_cause(log: PairLog, status: int, sentence: str) -> None:
-    refusing(log, status, 18, body="{'need':\n 'x'}")
-    log.pair(times=2)
-    assert any(hint.startswith(sentence) for hint in hints(log))
+REFUSALS = {
+    401: "refuses the copies: credentials are stripped. Set `candidates[{}].headers.set.Authorization` or ",
+    403: "refuses the copies: credentials are stripped.",
+    404: "does not know this path or model name: see `path`, `json.set`.",
+    405: "does not know this path or model name: see `path`, `json.set`.",
+    400: "rejects the request's shape: {{'need': 'x'}}.",
+    422: "rejects the request's shape: {{'need': 'x'}}.",
+}
+
+
+def test_nine_refusals_in_ten_have_a_probable_cause(log: PairLog) -> None:
+    for status in REFUSALS:
+        refusing(log, status, 18, body="{'need':\n 'x'}", candidate=f"c{status}")
+        log.pair(times=2, candidate=f"c{status}", trial=f"c{status}")
+    candidates = report_on(log.write()).candidates
+    for status, sentence in REFUSALS.items():
+        name = f"c{status}"
+        assert candidates[name].hints[0].startswith(f"{name} {sentence.format(name)}")
 
 
 @pytest.mark.parametrize(("refusals", "fine"), [(19, 0), (17, 3)])
@@ -80,24 +87,34 @@ def test_too_slow(log: PairLog) -> None:
     assert "v2 needs longer than 2,000 ms; v1's median is 12.0 ms." in hints(log, snapshot=configured(timeout=2.0))
 
 
-@pytest.mark.parametrize(
-    ("reason", "sentence"),
-    [
-        ("body_too_large", "38 % of requests exceed `mirror_up_to` 1 MiB: raise `candidates[v2].mirror_up_to`."),
-        ("in_flight", "38 % of copies found v2 busy: raise its `max_in_flight` (100) or lower its `sample`."),
-        ("breaker_open", "38 % of copies were held back because v2 kept failing: see `candidates[v2].breaker`."),
-        ("buffer_full", "38 % of copies found no room for their bytes: raise `mirror.max_buffered` (64 MiB)."),
-        (
-            "overload",
-            "38 % of copies were given up because the proxy was busy: raise `workers` or lower `sample` of v2.",
-        ),
-        ("odd_one", "38 % of copies were lost for the reason odd_one."),
-    ],
-)
-def test_each_drop_reason_names_its_setting(log: PairLog, reason: str, sentence: str) -> None:
-    log.pair()
-    log.ledger(eligible=100, dropped={reason: 38}, sent=62, finished={"complete": 62}, logged=62)
-    assert sentence in hints(log, snapshot=configured())
+DROPS = {
+    "body_too_large": "38 % of requests exceed `mirror_up_to` 1 MiB: raise `candidates[{}].mirror_up_to`.",
+    "in_flight": "38 % of copies found {} busy: raise its `max_in_flight` (100) or lower its `sample`.",
+    "breaker_open": "38 % of copies were held back because {0} kept failing: see `candidates[{0}].breaker`.",
+    "buffer_full": "38 % of copies found no room for their bytes: raise `mirror.max_buffered` (64 MiB).",
+    "overload": "38 % of copies were given up because the proxy was busy: raise `workers` or lower `sample` of {}.",
+    "recorder_behind": "38 % of copies could not have been recorded: lower `sample` of {} or `pairs.store_up_to`.",
+    "connect_rate": "38 % of copies needed too many new connections: let {} keep its connections alive.",
+    "rewrite_failed": "38 % of request bodies could not be rewritten: see `candidates[{}].json.set`.",
+    "draining": "38 % of copies were not sent because the proxy was stopping: see `limits.drain`.",
+    "client_aborted": "38 % of requests were left by their clients before they were complete: no setting changes that.",
+    "odd_one": "38 % of copies were lost for the reason odd_one.",
+}
+
+
+def test_each_drop_reason_names_its_setting(log: PairLog) -> None:
+    for name in DROPS:
+        log.pair(candidate=name, trial=name)
+        log.ledger(candidate=name, trial=name, eligible=100, dropped={name: 38}, sent=62, finished={"complete": 62},
+                   logged=62)  # fmt: skip
+    candidates = report_on(log.write(), snapshot=configured(*DROPS)).candidates
+    for name, sentence in DROPS.items():
+        assert sentence.format(name) in candidates[name].hints
+
+
+def test_every_reason_of_the_ledger_has_a_sentence() -> None:
+    assert set(hints_module._DROPS) == set(DROPPED) - {""}
+    assert set(hints_module._UNLOGGED) == set(UNLOGGED) - {""}
 
 
 def test_one_per_cent_is_not_above_one_per_cent(log: PairLog) -> None:

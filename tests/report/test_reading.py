@@ -73,7 +73,9 @@ def test_a_directory_without_segments_is_a_log_without_pairs(tmp_path: Path) -> 
     assert read(tmp_path) == views.Loaded(0, 0, 0, 0)
 
 
-@pytest.mark.parametrize("name", ["it's", "a[1]*?", 'quo"te', "käse 日本", "env=prod", "--help", "a\\b", "$HOME;`id`"])
+@pytest.mark.parametrize(
+    "name", ["it's", "~", "a[1]*?", 'quo"te', "käse 日本", "env=prod", "--help", "a\\b", "$HOME;`id`"]
+)
 def test_a_path_means_itself_however_it_is_spelt(name: str, tmp_path: Path) -> None:
     log = PairLog(tmp_path / name)
     log.pair(times=4)
@@ -90,7 +92,7 @@ def test_files_directories_and_patterns_mix_and_count_once(tmp_path: Path, monke
         log.write()
     monkeypatch.chdir(tmp_path)
     found = find(["a", "a/pairs-1.jsonl", "./b/../a", "[ab]/pairs-*.jsonl"])
-    assert [str(file.relative_to(tmp_path.resolve())) for file in found.pairs] == ["a/pairs-1.jsonl", "b/pairs-1.jsonl"]
+    assert [os.path.relpath(file) for file in found.pairs] == ["a/pairs-1.jsonl", "b/pairs-1.jsonl"]
 
 
 def test_the_default_is_the_proxys_own_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
