@@ -4,11 +4,16 @@ Law: what a worker sends is read only as fast as it is worked off. A connection 
 unfinished frame) that were not worked off yet, then it is not read until half of them are gone; the worker notices by
 its socket's buffer and keeps its pairs. Connections take turns of `TURN_S`, and between two rounds the event loop gets
 its say: one busy worker delays neither another one nor a heartbeat.
+
+Acknowledgements do not go through the transport: an event loop closes a transport at once when writing fails, and what
+a worker that was killed had sent would be lost unread
+(test_what_lies_in_the_socket_when_a_worker_dies_is_still_written).
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from time import perf_counter
@@ -22,6 +27,7 @@ if TYPE_CHECKING:
 
 MAX_INBOX: Final = 1 << 20  # bytes
 MAX_UNREAD_ACKS: Final = 1 << 20  # bytes; a worker that reads no acknowledgements is of no more use
+ACK_AGAIN_S: Final = 0.02
 TURN_S: Final = 0.004
 CLOCK_EVERY: Final = 16  # frames between two looks at the clock
 
@@ -35,6 +41,9 @@ class Connection(asyncio.Protocol):
         self._frames = _Frames()
         self._paused = False
         self._ended = False
+        self._fd = -1
+        self._unsent = bytearray()  # acknowledgements
+        self._again: asyncio.TimerHandle | None = None
         self.worker = -1
         self.boot = 0
         self.mark: Mark = NOTHING
@@ -44,6 +53,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        self._fd = self._transport.get_extra_info("socket").fileno()
         self._turns.connections.add(self)
 
     def data_received(self, data: bytes) -> None:
@@ -56,7 +66,10 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """What it sent before is still worked off."""
         self._transport = None
+        self._fd = -1
         self._ended = True
+        if self._again is not None:
+            self._again.cancel()
         self._turns.want(self)
 
     # -- called by whoever works the frames off --------------------------------------------------------------------
@@ -70,16 +83,34 @@ class Connection(asyncio.Protocol):
         return frame
 
     def acknowledge(self, seq: int, status: int) -> None:
-        transport = self._transport
-        if transport is None or transport.is_closing():
+        if self._fd >= 0:
+            self._unsent += frames.ack(seq, status)
+            self._send()
+
+    def _send(self) -> None:
+        if self._fd < 0:
             return
-        transport.write(frames.ack(seq, status))
-        if transport.get_write_buffer_size() > MAX_UNREAD_ACKS:
-            transport.abort()
+        try:
+            del self._unsent[: os.write(self._fd, self._unsent)]
+        except BlockingIOError:
+            pass
+        except OSError:
+            # Nobody listens any more. What was sent before is still read, to its end.
+            self._fd = -1
+            return
+        if len(self._unsent) > MAX_UNREAD_ACKS and self._transport is not None:
+            self._transport.abort()
+        elif self._unsent and self._again is None:
+            self._again = asyncio.get_running_loop().call_later(ACK_AGAIN_S, self._send_again)
+
+    def _send_again(self) -> None:
+        self._again = None
+        self._send()
 
     def discard(self) -> None:
         """Forget what it sent and was not worked off: it will come again."""
         self._frames = _Frames()
+        self._fd = -1
         if self._transport is not None:
             self._transport.abort()
 

@@ -12,13 +12,14 @@ import orjson
 from shadowproxy.core.outcome import LOGGED
 from shadowproxy.settings import snapshot as settings
 from shadowproxy.wire import frames
+from tests.support.frames import BOOT
 from tests.support.until import until
 
 
 class FakeWorker:
     """Connects when it is used and whenever the recorder is gone; one thread, nothing happens between two calls."""
 
-    def __init__(self, path: str, snapshot: settings.Snapshot, worker: int = 0, boot: int = 1_772_373_000_000) -> None:
+    def __init__(self, path: str, snapshot: settings.Snapshot, worker: int = 0, boot: int = BOOT) -> None:
         self.path = path
         self.worker = worker
         self.boot = boot

@@ -9,6 +9,7 @@ from shadowproxy.settings import snapshot as settings
 from shadowproxy.wire import frames
 
 ARRIVAL_US = 1_772_373_600_123_456  # 2026-03-01T14:00:00.123456Z
+BOOT = 1_772_373_000_000
 MS = 1_000_000
 
 
