@@ -1,8 +1,9 @@
 """The demo's processes: none outlives it.
 
 Each child leads a session of its own, so that a Ctrl-C on the terminal reaches only the demo, which then ends its
-children in order. What is still alive when `Children` closes is killed with everything that it started; and if the demo
-itself is killed, the system sends each child a SIGTERM (PR_SET_PDEATHSIG).
+children in order. What is still alive when `Children` closes gets another SIGTERM (the proxy's second means "at once")
+and is then killed with everything that it started. If the demo itself is killed, the system sends each child a SIGTERM
+(PR_SET_PDEATHSIG).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import ctypes
 import os
 import signal
 import sys
+import time
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Sequence
 from contextlib import suppress
@@ -23,6 +25,7 @@ import shadowproxy
 from shadowproxy.demo.errors import DemoError
 
 _PR_SET_PDEATHSIG: Final = 1
+_LAST_GRACE_S: Final = 3.0
 _libc: Final = ctypes.CDLL(None)
 
 # One thread each: nine processes that each start a thread a core only get in each other's way.
@@ -32,10 +35,11 @@ _ONE_THREAD: Final = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPEN
 class Child:
     """`name` is what messages call it. Its stderr goes to the file `log`. A `lasting` one never ends by itself."""
 
-    def __init__(self, name: str, process: Process, log: Path, lasting: bool) -> None:
+    def __init__(self, name: str, process: Process, log: Path, lasting: bool, end_within_s: float) -> None:
         self.name = name
         self.log = log
         self.lasting = lasting
+        self._end_within_s = end_within_s
         self._process = process
 
     @property
@@ -62,25 +66,34 @@ class Child:
         printed, _ = await self._process.communicate()
         return printed
 
-    async def stop(self, within_s: float) -> bool:
+    async def stop(self) -> bool:
         """SIGTERM, and SIGKILL when that did not end it in time; False then."""
-        if self.ended:
-            return True
-        with suppress(ProcessLookupError):
-            self._process.terminate()
+        self.terminate()
         try:
-            await asyncio.wait_for(self.wait(), within_s)
+            await asyncio.wait_for(self.wait(), self._end_within_s)
         except TimeoutError:
             self.kill()
             await self.wait()
             return False
         return True
 
+    def terminate(self) -> None:
+        if not self.ended:
+            with suppress(ProcessLookupError):
+                self._process.terminate()
+
     def kill(self) -> None:
         """The child and whatever it started."""
         if not self.ended:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
+
+    def is_alive(self) -> bool:
+        """As the system knows it, also when no event loop runs any more that could hear of its end."""
+        try:
+            return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+        except ChildProcessError:
+            return False
 
     def obituary(self) -> str:
         """How it ended, with its last line of stderr."""
@@ -103,7 +116,13 @@ class Children:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for child in self._all:
+        left = [child for child in self._all if not child.ended]
+        for child in left:
+            child.terminate()
+        deadline_s = time.monotonic() + _LAST_GRACE_S
+        while any(child.is_alive() for child in left) and time.monotonic() < deadline_s:
+            time.sleep(0.02)
+        for child in left:
             child.kill()
 
     async def start(
@@ -116,6 +135,7 @@ class Children:
         stdin: int = DEVNULL,
         log: Path | None = None,
         lasting: bool = False,
+        end_within_s: float = 10.0,
     ) -> Child:
         """Run `python -m module arguments…`. A stdin of PIPE stays open for as long as we live."""
         log = log or self._logs / f"{name.replace(' ', '-')}.stderr"
@@ -130,7 +150,7 @@ class Children:
                 start_new_session=True,
                 preexec_fn=_die_with_parent,
             )
-        child = Child(name, process, log, lasting)
+        child = Child(name, process, log, lasting, end_within_s)
         self._all.append(child)
         return child
 
@@ -140,10 +160,10 @@ class Children:
             if child.lasting and child.ended:
                 raise DemoError(child.obituary())
 
-    async def stop(self, within_s: float) -> None:
+    async def stop(self) -> None:
         """All of them, last started first."""
         for child in reversed(self._all):
-            await child.stop(within_s)
+            await child.stop()
 
 
 def _environment() -> dict[str, str]:

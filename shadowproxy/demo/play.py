@@ -30,7 +30,6 @@ from shadowproxy.demo.training import SEED, Measured, read_traffic
 
 _PATIENCE_S: Final = 120.0  # for training and for the start of a process, on a busy machine
 _DRAIN_S: Final = 40.0
-_END_S: Final = 10.0
 _LOOK_S: Final = 0.1
 
 _DISAGREED: Final = f"SELECT id FROM pairs WHERE candidate = '{BETTER}' AND NOT agrees ORDER BY ts LIMIT 1"
@@ -87,7 +86,7 @@ class _Demo:
             with self._folder() as folder:
                 await self._mirror(folder, ports)
         finally:
-            await self._children.stop(_END_S)
+            await self._children.stop()
 
     async def _train(self) -> None:
         self._screen.say("Training a logistic regression and an SVM on the digits that ship with scikit-learn …")
@@ -138,7 +137,9 @@ class _Demo:
     async def _start_proxy(self, folder: Folder) -> tuple[Child, dict[str, Any]]:
         """The proxy and the facts of its event `proxy.ready`."""
         arguments = ["run", "-c", str(folder.configuration), "--log-format", "json"]
-        proxy = await self._children.start("the proxy", "shadowproxy", arguments, log=folder.log, lasting=True)
+        proxy = await self._children.start(
+            "the proxy", "shadowproxy", arguments, log=folder.log, lasting=True, end_within_s=_DRAIN_S
+        )
         deadline_s = time.monotonic() + _PATIENCE_S
         while (facts := _event(folder.log, "proxy.ready")) is None:
             if proxy.ended:
@@ -183,7 +184,7 @@ class _Demo:
                 advance(traffic.tally.sent)
 
     async def _drain(self, proxy: Child) -> None:
-        if not await proxy.stop(_DRAIN_S):
+        if not await proxy.stop():
             raise DemoError(f"the proxy did not drain within {_DRAIN_S:g} s and was killed; see {proxy.log}")
         if await proxy.wait() != 0:
             raise DemoError(proxy.obituary())

@@ -46,7 +46,7 @@ def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-async def started(children: Children, modules: Path, source: str, **more: bool) -> Child:
+async def started(children: Children, modules: Path, source: str, **more: float) -> Child:
     (modules / "played.py").write_text(source)
     return await children.start("the player", "played", [], **more)
 
@@ -84,14 +84,23 @@ async def test_only_a_lasting_child_must_not_end(modules: Path) -> None:
 
 async def test_a_child_that_ignores_sigterm_is_killed_with_its_own(modules: Path) -> None:
     with Children(modules) as children:
-        child = await started(children, modules, PARENT_OF_ONE)
+        child = await started(children, modules, PARENT_OF_ONE, end_within_s=0.2)
         grandchild = int(await child.first_line(20))
-        assert not await child.stop(0.2)
+        assert not await child.stop()
         assert child.ended
     until(lambda: not is_alive(grandchild), what="the grandchild's end")
 
 
-async def test_leaving_the_block_kills_what_is_left(modules: Path) -> None:
+async def test_leaving_the_block_lets_a_child_end_by_itself_first(modules: Path) -> None:
+    source = "import signal, sys; signal.signal(15, lambda *_: sys.exit(7)); print('on', flush=True); signal.pause()"
+    with Children(modules) as children:
+        child = await started(children, modules, source)
+        await child.first_line(20)
+    assert await child.wait() == 7
+
+
+async def test_leaving_the_block_kills_what_is_left(modules: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shadowproxy.demo.children._LAST_GRACE_S", 0.2)
     with Children(modules) as children:
         child = await started(children, modules, PARENT_OF_ONE)
         grandchild = int(await child.first_line(20))
