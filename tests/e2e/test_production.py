@@ -105,7 +105,10 @@ def test_connections_are_reused(tmp_path: Path) -> None:
     ids=["get", "delete", "put", "post", "post-idempotency-key", "post-stateless-preset"],
 )
 def test_a_used_connection_that_ends_without_an_answer(tmp_path: Path, request_: bytes, again: bool) -> None:
-    """Once, on a fresh connection, and only what may be repeated; else 502 upstream_closed."""
+    """Once, on a fresh connection, and only what may be repeated; else 502 upstream_closed.
+
+    A candidate rides along, so that bodies are in memory in any case.
+    """
     served: Counter[int] = Counter()
 
     def once(connection: Connection, request: Request) -> None:
@@ -117,9 +120,13 @@ def test_a_used_connection_that_ends_without_an_answer(tmp_path: Path, request_:
         else:
             connection.send(response(b"ok"))
 
-    with Upstream(once) as production, Proxy(tmp_path, config(production.url, keep_alive="30s")) as proxy:
-        assert ask(proxy.address, get("/first")).status == 200
-        answer = ask(proxy.address, request_)
+    with Upstream(once) as production, Upstream() as candidate:
+        settings = config(production.url, keep_alive="30s")
+        settings["candidates"] = [{"name": "v2", "url": candidate.url}]
+        settings["mirror"] = {"methods": ["POST", "PUT"]}
+        with Proxy(tmp_path, settings) as proxy:
+            assert ask(proxy.address, get("/first")).status == 200
+            answer = ask(proxy.address, request_)
         if again:
             assert (answer.status, answer.data) == (200, b"ok")
             assert len(production.requests) == 3

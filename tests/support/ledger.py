@@ -73,11 +73,12 @@ def _key(row: Row) -> tuple[Any, ...]:
 def read_log(folder: Path) -> Log:
     """Every line of the JSON segments in `folder`; a last line without its end is torn and counted."""
     log = Log()
-    for path in sorted(folder.glob("*.jsonl"), key=lambda path: (path.stat().st_mtime_ns, path.name)):
+    for path in sorted(folder.glob("*.jsonl")):
         rows = log.pairs if path.name.startswith("pairs-") else log.ledger
         *lines, tail = path.read_bytes().split(b"\n")
         log.torn += bool(tail)
         rows += [json.loads(line) for line in lines]
+    log.ledger.sort(key=lambda row: str(row["ts"]))
     return log
 
 
