@@ -59,6 +59,8 @@ def parse(raw: bytes, head_request: bool, max_fields: int = 1000) -> AnswerHead:
         raise _bad(f"The upstream's answer is malformed: {e}.") from e
     status = parser.get_status_code()
     count = raw.count(b"\r\n") - 2
+    if b"\0" in raw:  # llhttp lets it pass in the reason
+        raise _bad("The upstream's answer has a NUL in its head.")
     if not 100 <= status <= 599 or count > max_fields:
         raise _bad(f"The upstream's answer has status {status} and {count} header fields.")
     head = AnswerHead(raw, status)

@@ -21,11 +21,13 @@ from typing import TYPE_CHECKING, Final
 
 from shadowproxy.core import outcome as o
 from shadowproxy.core.budget import OVERHEAD
+from shadowproxy.core.stateless import is_stateless
 from shadowproxy.http1 import answer as a
 from shadowproxy.http1 import chunked, serialise
 from shadowproxy.http1.refusal import Refused
 from shadowproxy.proxy import tee
 from shadowproxy.proxy.mirror import ANSWER_RESERVE
+from shadowproxy.proxy.upstream import IDLE
 from shadowproxy.wire import frames
 
 if TYPE_CHECKING:
@@ -49,11 +51,11 @@ class Exchange:
         "_cost",
         "_decided",
         "_early",
-        "_first",
         "_out",
         "_pending",
         "_pending_bytes",
         "_rescue",
+        "_resend",
         "_resent",
         "_stalled_since",
         "_tried",
@@ -126,7 +128,7 @@ class Exchange:
         self.dialing: asyncio.Task[None] | None = None
         self._pending: list[bytes | bytearray] | None = None
         self._pending_bytes = 0
-        self._first = b""
+        self._resend: tuple[bytes, bytes] | None = None  # head and body as written, while the request is in memory
         self._tried = 1
         self._resent = False
         self._early = False
@@ -178,7 +180,8 @@ class Exchange:
             body = chunked.encode(pieces)
             if complete:
                 body += chunked.last_chunk(trailers)
-        self._first = request
+        if complete and len(body) <= PENDING:
+            self._resend = (request, body)
         connection = runtime.production.take(self)
         if connection is None:
             if not self.done:
@@ -311,8 +314,13 @@ class Exchange:
 
     def _request_written(self) -> None:
         self.sent_ns = perf_counter_ns() - self.start_ns
-        self._close_rescue()
         connection = self.connection
+        if self._rescue >= 0:
+            self._close_rescue()
+            if connection is not None and not connection.is_quiet():
+                # Production answered before it had all of a long upload: it may never read the rest of it, so the
+                # connection must not carry another request.
+                connection.reusable = False
         if connection is not None and not self.began:
             self.worker.timers.arm(connection, self.runtime.first_byte_ns)
         if not self._decided:
@@ -407,6 +415,14 @@ class Exchange:
                 self.downstream.write(raw)
         if self.connection is not None:
             self.worker.timers.arm(self.connection, self.runtime.idle_ns)
+            if self._client_is_full:
+                self.client_full()
+
+    def flush_head(self) -> None:
+        """Nothing of the body followed the head within its read after all."""
+        out, self._out = self._out, b""
+        if out and self.downstream is not None:
+            self.downstream.write(out)
 
     def _closes(self, head: a.AnswerHead) -> bool:
         """Whether the client's connection ends after this answer."""
@@ -521,10 +537,8 @@ class Exchange:
             self._resent = True
             endpoint = self.endpoint
             assert endpoint is not None
-            body = self.body or b""
-            if self.head.chunked:
-                body = chunked.encode([bytes(body)]) + chunked.last_chunk([])
-            self._pending = [self._first, body] if body else [self._first]
+            assert self._resend is not None
+            self._pending = list(self._resend)
             self.runtime.production.connect(self, endpoint)
             return
         if code == o.CONNECT_ERROR and self.endpoint is not None:
@@ -543,9 +557,13 @@ class Exchange:
             and not self._resent
             and not self.began
             and self.complete
-            and self.body is not None
+            and self._resend is not None
             and self.downstream is not None
-            and (self.head.method in IDEMPOTENT or self.head.idempotency_key)
+            and (
+                self.head.method in IDEMPOTENT
+                or self.head.idempotency_key
+                or (self.head.method == b"POST" and is_stateless(self.head.target))
+            )
         )
 
     def production_slow(self) -> None:
@@ -613,7 +631,8 @@ class Exchange:
         """The client reads more slowly than production sends: stop reading, and the clock that blames production."""
         self._client_is_full = True
         connection = self.connection
-        if connection is not None and not connection.closed:
+        # IDLE: its answer has come whole, and it must stay readable for the next one.
+        if connection is not None and not connection.closed and connection.state != IDLE:
             connection.transport.pause_reading()
             connection.deadline = 0
             self._stalled_since = perf_counter_ns()
