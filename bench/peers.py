@@ -26,7 +26,7 @@ _HERE = Path(__file__).parent
 DOCUMENT = _HERE.parent / "docs" / "performance.md"
 _BEGIN, _END = "<!-- peers: begin -->\n", "<!-- peers: end -->"
 _FULL = (Load(rate_per_s=2000, warmup_s=2, window_s=10), 11)
-_QUICK = (Load(rate_per_s=2000, warmup_s=0.5, window_s=3), 4)
+_QUICK = (Load(rate_per_s=2000, warmup_s=0.5, window_s=3), 3)
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -71,7 +71,7 @@ def _parse(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds: under three minutes")
     parser.add_argument("--rate", type=float, help="requests per second (2000)")
     parser.add_argument("--window", type=float, help="seconds measured each time (10; quick: 3)")
-    parser.add_argument("--rounds", type=int, help="how often everything is measured (11; quick: 4)")
+    parser.add_argument("--rounds", type=int, help="how often everything is measured (11; quick: 3)")
     parser.add_argument("--scenario", choices=names, nargs="+", default=names)
     parser.add_argument("--proxy", choices=proxies, nargs="+", default=proxies)
     parser.add_argument("--docs", action="store_true", help="put the result into docs/performance.md")
