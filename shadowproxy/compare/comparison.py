@@ -9,7 +9,7 @@ import msgspec
 from shadowproxy.compare.assessment import UNFIT, Assessed
 from shadowproxy.compare.diff import MAX_KEPT, NOTHING, Difference, Found, diff
 from shadowproxy.compare.excerpt import excerpt
-from shadowproxy.compare.lift import Form
+from shadowproxy.compare.lift import Form, may_hold_booleans
 from shadowproxy.compare.opaque import diff_opaque
 from shadowproxy.compare.prediction import agreement
 from shadowproxy.compare.rules import Plan, Rules
@@ -96,7 +96,8 @@ def _body(rules: Rules, plan: Plan, production: Assessed, other: Assessed) -> Fo
         return NOTHING
     a, b = production.lifted, other.lifted
     if a.form is Form.JSON and b.form is Form.JSON:
-        return diff(a.value, b.value, plan.place, rules.tolerance)
+        booleans = any(map(may_hold_booleans, (production.answer.body or b"", other.answer.body or b"")))
+        return diff(a.value, b.value, plan.place, rules.tolerance, booleans=booleans)
     return diff_opaque(a, b)
 
 

@@ -93,6 +93,11 @@ def lift_json(body: bytes) -> Lifted | None:
     return Lifted(Form.JSON, value, nonfinite)
 
 
+def may_hold_booleans(body: bytes) -> bool:
+    """Whether a body's JSON can hold true or false; that its strings say so is enough."""
+    return b"true" in body or b"false" in body
+
+
 def write_json(value: Any) -> bytes:
     """A lifted value as JSON that `lift_json` reads as the same value: with NaN, and with every digit.
 

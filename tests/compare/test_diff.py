@@ -202,6 +202,12 @@ def test_the_walk_agrees_with_the_oracle_on_whether_there_are_differences(a: Any
     assert same(a, b, EXACT) is are_same_to_the_oracle(a, b)
 
 
+@given(CLOSE, CLOSE)
+def test_equality_that_python_sees_changes_no_result_where_there_are_no_booleans(a: Any, b: Any) -> None:
+    booleans = "True" in repr((a, b)) or "False" in repr((a, b))
+    assert diff(a, b, None, EXACT, booleans=booleans) == diff(a, b, None, EXACT)
+
+
 @given(VALUES)
 def test_a_value_does_not_differ_from_itself(value: Any) -> None:
     assert diff(value, value, None, EXACT) == Found((), 0)

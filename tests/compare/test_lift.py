@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shadowproxy.compare.lift import MAX_DEPTH, Form, is_deeper, lift, lift_json, write_json
+from shadowproxy.compare.lift import MAX_DEPTH, Form, is_deeper, lift, lift_json, may_hold_booleans, write_json
 from shadowproxy.compare.media import media_of
 
 JSON = media_of("application/json")
@@ -48,6 +48,11 @@ def test_nan_is_read_and_counted() -> None:
     lifted = lift(b'{"p": [NaN, 0.5]}', JSON)
     assert math.isnan(lifted.value["p"][0])
     assert lifted.nonfinite == 1
+
+
+@pytest.mark.parametrize(("body", "booleans"), [(b"[true]", True), (b'{"a":false}', True), (b"[1,null]", False)])
+def test_a_body_that_may_hold_booleans_says_so(body: bytes, booleans: bool) -> None:
+    assert may_hold_booleans(body) is booleans
 
 
 BROKEN = [
