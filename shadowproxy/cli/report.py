@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -110,13 +108,13 @@ def _labels(path: str | None) -> Path | None:
 
 
 def _put(found: Report, form: str, output: str | None) -> None:
-    from shadowproxy.cli.screen import put_styled
+    from shadowproxy.cli.screen import put, put_lines
     from shadowproxy.report import text
     from shadowproxy.report.render import FORMATS
 
     if output is not None:
         Path(output).write_text(FORMATS[form](found), encoding="utf-8")
-    elif form == "text" and sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
-        put_styled(text.lines(found))
+    elif form == "text":
+        put_lines(text.lines(found))
     else:
-        click.echo(FORMATS[form](found), nl=False)
+        put(FORMATS[form](found))

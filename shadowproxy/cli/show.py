@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 
 import click
 
@@ -19,7 +17,7 @@ from shadowproxy.cli.errors import DONE, RuntimeProblem, UsageProblem
 @click.argument("paths", metavar="[PATH]...", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="The pairs as they lie in the log, as a JSON array.")
 def command(id_: str, paths: tuple[str, ...], as_json: bool) -> int:
-    from shadowproxy.cli.screen import put_styled
+    from shadowproxy.cli.screen import put_lines
     from shadowproxy.report import show
     from shadowproxy.report.find import Ambiguous, Unknown, pairs_of
     from shadowproxy.report.source import SourceMissing, SourceUnknown, find
@@ -32,9 +30,6 @@ def command(id_: str, paths: tuple[str, ...], as_json: bool) -> int:
         raise UsageProblem(str(e)) from None
     if as_json:
         click.echo(json.dumps(pairs, indent=2))
-    elif sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
-        put_styled(show.lines(pairs))
     else:
-        for _, line in show.lines(pairs):
-            click.echo(line)
+        put_lines(show.lines(pairs))
     return DONE

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from shadowproxy.cli.errors import DONE, RuntimeProblem, UsageProblem
@@ -17,16 +19,21 @@ from shadowproxy.cli.errors import DONE, RuntimeProblem, UsageProblem
 def command(query: str, paths: tuple[str, ...], form: str) -> int:
     import duckdb
 
+    from shadowproxy.cli.screen import put
     from shadowproxy.report import engine
     from shadowproxy.report.select import QueryError, select
     from shadowproxy.report.source import SourceMissing, SourceUnknown, find
+    from shadowproxy.report.words import plain
 
     try:
-        click.echo(select(find(paths), query, form), nl=False)
+        answer = select(find(paths), query, form)
     except SourceMissing as e:
         raise RuntimeProblem(str(e)) from None
     except duckdb.Error as e:
         raise RuntimeProblem(f"the log could not be read: {engine.sentence(e)}") from None
     except (SourceUnknown, QueryError) as e:
         raise UsageProblem(str(e)) from None
+    if sys.stdout.isatty():  # whoever wrote into a body must not write to the terminal
+        answer = "".join(plain(line, len(answer)) + "\n" for line in answer.splitlines())
+    put(answer)
     return DONE

@@ -150,19 +150,15 @@ def test_a_reader_that_leaves_is_no_error(path: Path) -> None:
     process.stderr.close()
 
 
-@pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])
-@pytest.mark.parametrize("command", ["report", "show"])
-def test_colour_only_on_a_terminal_that_wants_it(tmp_path: Path, command: str, no_color: str, coloured: bool) -> None:
-    log = PairLog(tmp_path / "log")
-    log.pair(
-        route="[red]\x1b[31m:smile:", id="one", shadow=answer(500, bad=True), comparison=incomparable("shadow_bad")
-    )
-    arguments = ["report", str(log.write())] if command == "report" else ["show", "one", str(log.write())]
+def on_a_terminal(arguments: list[str], **environment: str) -> bytes:
+    """What `shadowproxy ARGUMENTS` writes to a terminal of its own."""
     main, side = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm-256color", "NO_COLOR": no_color}
-    if not no_color:
-        del environment["NO_COLOR"]
-    process = subprocess.Popen([sys.executable, "-m", "shadowproxy", *arguments], stdout=side, env=environment)
+    clean = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "shadowproxy", *arguments],
+        stdout=side,
+        env={**clean, "TERM": "xterm-256color", **environment},
+    )
     os.close(side)
     out = b""
     try:
@@ -172,5 +168,39 @@ def test_colour_only_on_a_terminal_that_wants_it(tmp_path: Path, command: str, n
         pass
     os.close(main)
     assert process.wait(timeout=30) == 0
-    assert (b"\x1b[1m" in out) is coloured
-    assert b"[red]\\x1b[31m:smile:" in out
+    return out
+
+
+@pytest.fixture
+def hostile(tmp_path: Path) -> Path:
+    log = PairLog(tmp_path / "log")
+    log.pair(
+        route="[red]\x1b[31m:smile:", id="one", shadow=answer(500, bad=True), comparison=incomparable("shadow_bad")
+    )
+    return log.write()
+
+
+@pytest.mark.parametrize("arguments", [["report"], ["show", "one"]])
+def test_colour_only_on_a_terminal_that_wants_it(hostile: Path, arguments: list[str]) -> None:
+    coloured = on_a_terminal([*arguments, str(hostile)])
+    plain = on_a_terminal([*arguments, str(hostile)], NO_COLOR="1")
+    assert b"\x1b[1m" in coloured
+    assert b"\x1b" not in plain
+    for out in (coloured, plain):
+        assert b"[red]\\x1b[31m:smile:" in out
+
+
+@pytest.mark.parametrize("form", ["table", "csv", "json"])
+def test_a_query_cannot_make_the_log_write_to_the_terminal(hostile: Path, form: str) -> None:
+    out = on_a_terminal(["sql", "SELECT route, chr(155) AS c FROM pairs", str(hostile), "--format", form])
+    assert b"[red]" in out
+    assert b"\x1b" not in out
+    assert "\x9b".encode() not in out
+
+
+def test_an_encoding_without_the_signs_is_no_error(path: Path) -> None:
+    command = [sys.executable, "-m", "shadowproxy", "report", str(path)]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, env=environment, capture_output=True, timeout=30, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"Errors" in done.stdout
