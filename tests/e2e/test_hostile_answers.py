@@ -7,6 +7,7 @@ because some have to wait for a timeout.
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -59,9 +60,15 @@ def _judge(client: Client, answer: Answer) -> Seen:
     return Seen(answer, client.ended, fault=fault)
 
 
-def at_once(action: Callable[[Hostile], T]) -> dict[str, T]:
+def at_once(action: Callable[[Hostile], T], every_s: float = 0.0) -> dict[str, T]:
+    """Run the action for all cases, in threads of their own, one begun `every_s`."""
+    pause = threading.Event()
     with ThreadPoolExecutor(len(CASES)) as pool:
-        return dict(zip([case.id for case in CASES], pool.map(action, CASES), strict=True))
+        begun = {}
+        for case in CASES:
+            begun[case.id] = pool.submit(action, case)
+            pause.wait(every_s)
+        return {id_: future.result() for id_, future in begun.items()}
 
 
 def config(production: str, candidate: str) -> dict[str, Any]:
@@ -91,7 +98,8 @@ def from_candidate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[d
     with Upstream(good) as production, Upstream(by_target(HANDLERS, good)) as candidate:
         folder = tmp_path_factory.mktemp("candidate")
         with Proxy(folder, config(production.url, candidate.url)) as proxy:
-            seen = at_once(lambda case: visit(proxy, case))
+            # A worker opens at most 50 connections a second to candidates; beyond that copies are dropped.
+            seen = at_once(lambda case: visit(proxy, case), every_s=1 / 35)
             until(lambda: len(proxy.log().pairs) >= len(CASES), 20, "a pair for each case", step_s=0.1)
             yield seen, proxy.log()
 
