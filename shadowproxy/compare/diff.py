@@ -16,8 +16,6 @@ All differences are counted, but only the first `MAX_KEPT` are kept.
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
@@ -27,6 +25,7 @@ from shadowproxy.compare.excerpt import cut, excerpt
 from shadowproxy.compare.flatten import flattened
 from shadowproxy.compare.jsonpath import Step, Steps, concrete, written
 from shadowproxy.compare.marks import Place
+from shadowproxy.compare.pairing import are_permuted, by_key, cancelled
 from shadowproxy.compare.tolerance import Tolerance
 
 KINDS: Final = ("value", "type", "missing", "extra", "length", "order", "status", "header", "text", "bytes")
@@ -188,7 +187,7 @@ class _Walk:
         total, kept = self.total, len(self.kept)
         nulls = self.nulls_production, self.nulls_other
         self._elements(trail, a, b, place)
-        if self.total - total > 1 and len(a) == len(b) and _are_permuted(a, b):
+        if self.total - total > 1 and len(a) == len(b) and are_permuted(a, b):
             del self.kept[kept:]
             self.total = total
             self.nulls_production, self.nulls_other = nulls
@@ -216,8 +215,8 @@ class _Walk:
 
     def _keyed(self, trail: _Trail, a: list[Any], b: list[Any], key: str, place: Place) -> bool:
         """Pairs objects by a member; False where that cannot be done, as a key is absent or repeated."""
-        others = _by_key(b, key)
-        if others is None or _by_key(a, key) is None:
+        others = by_key(b, key)
+        if others is None or by_key(a, key) is None:
             return False
         for index, x in enumerate(a):
             y_index, y = others.pop(x[key], (0, _MISSING))
@@ -235,7 +234,7 @@ class _Walk:
 
     def _multisets(self, trail: _Trail, a: list[Any], b: list[Any], place: Place) -> None:
         """Literal equals cancel; the rest is tried pair by pair, within the tolerance and what is ignored inside."""
-        rest_a, rest_b = _cancelled(a, b)
+        rest_a, rest_b = cancelled(a, b)
         if len(rest_a) * len(rest_b) <= _MAX_TRIALS:
             for index in tuple(rest_a):
                 below = place.below(index)
@@ -272,44 +271,3 @@ def _steps(trail: _Trail) -> Steps:
         trail, step = trail
         steps.append(step)
     return tuple(reversed(steps))
-
-
-def _by_key(array: list[Any], key: str) -> dict[str | int, tuple[int, Any]] | None:
-    found: dict[str | int, tuple[int, Any]] = {}
-    for index, element in enumerate(array):
-        name = element.get(key) if element.__class__ is dict else None
-        if name.__class__ not in (str, int) or name in found:
-            return None
-        found[name] = index, element
-    return found
-
-
-def _canonical(value: Any) -> str:
-    return json.dumps(value, sort_keys=True)
-
-
-def _are_permuted(a: list[Any], b: list[Any]) -> bool:
-    kind = a[0].__class__
-    if kind not in (str, dict) or any(element.__class__ is not kind for array in (a, b) for element in array):
-        return False
-    # The first element that moved must be somewhere on the other side: mostly it is not, and that is cheap to see.
-    moved = next((x for x, y in zip(a, b, strict=True) if x != y), None)
-    if moved is None or moved not in b:
-        return False
-    if kind is str:
-        return Counter(a) == Counter(b)
-    return Counter(map(_canonical, a)) == Counter(map(_canonical, b))
-
-
-def _cancelled(a: list[Any], b: list[Any]) -> tuple[list[int], list[int]]:
-    """The indexes on each side that are left when literally equal elements are taken away in pairs."""
-    there: dict[str, list[int]] = {}
-    for index in reversed(range(len(b))):
-        there.setdefault(_canonical(b[index]), []).append(index)
-    rest = []
-    for index, element in enumerate(a):
-        if waiting := there.get(_canonical(element)):
-            waiting.pop()
-        else:
-            rest.append(index)
-    return rest, sorted(index for indexes in there.values() for index in indexes)
