@@ -110,17 +110,30 @@ class Downstream(asyncio.Protocol):
             self.transport.abort()
 
     def close(self) -> None:
-        """Send what is buffered, then close."""
+        """Send what is buffered, then close; a client that stops reading it is cut off."""
         if self.mode != CLOSED:
             self.mode = CLOSED
-            self.deadline = 0
+            self._watch_reader(self.transport.get_write_buffer_size())
             self.transport.close()
-            self.worker.timers.arm(self, 2 * SECOND_NS)  # a client that does not read what is left
+
+    def _watch_reader(self, unsent: int) -> None:
+        """Look again later whether the client has read any of what is buffered for it."""
+        self._unsent = unsent
+        self.worker.timers.arm(self, self.worker.runtime.client_stall_ns if unsent else 2 * SECOND_NS)
 
     def drain(self) -> None:
-        """The worker ends: an idle connection ends now, a busy one after its answer."""
-        if self.mode == HEAD and self.exchange is None and not self._held:
+        """The worker ends: an idle connection ends now, one that is busy or about to be after its answer."""
+        if self.mode == HEAD and self.exchange is None and not self._held and not self._has_unread():
             self.close()
+
+    def _has_unread(self) -> bool:
+        """Whether the kernel holds bytes that the loop has yet to read: closing now would reset the connection."""
+        sock = self.transport.get_extra_info("socket")
+        if self._paused_reading or sock is None or sock.fileno() < 0:
+            return False
+        poller = select.poll()
+        poller.register(sock.fileno(), select.POLLIN)
+        return bool(poller.poll(0))
 
     # -- reading -----------------------------------------------------------------------------------------------------
 
@@ -276,7 +289,7 @@ class Downstream(asyncio.Protocol):
             pieces = [data]
         if complete:
             self.mode = OWED
-            self.deadline = 0
+            self._silence_is_fine()
         if pieces:
             exchange.body_pieces(pieces)
         if complete and self.exchange is exchange:
@@ -313,8 +326,15 @@ class Downstream(asyncio.Protocol):
             self.transport.resume_reading()
 
     def pause_request(self) -> None:
-        self.deadline = 0
+        self._silence_is_fine()
         self._pause()
+
+    def _silence_is_fine(self) -> None:
+        """No bytes are due from the client; only its own reading is watched on."""
+        if self._paused_writing:
+            self._watch_reader(self.transport.get_write_buffer_size())
+        else:
+            self.deadline = 0
 
     def resume_request(self) -> None:
         if self.mode == BODY:
@@ -335,7 +355,10 @@ class Downstream(asyncio.Protocol):
     def left_while_paused(self) -> None:
         if self.exchange is not None or self._tunnel is not None:
             self._leave()
-        self.transport.abort()
+            self.transport.abort()
+        else:
+            self.worker.paused.discard(self)
+            self.close()
 
     # -- writing -----------------------------------------------------------------------------------------------------
 
@@ -351,8 +374,9 @@ class Downstream(asyncio.Protocol):
             self._tunnel.client_full()
         elif self.exchange is not None:
             self.exchange.client_full()
-        self._unsent = self.transport.get_write_buffer_size()
-        self.worker.timers.arm(self, self.worker.runtime.client_stall_ns)
+        elif self.mode == HEAD:
+            self._pause()  # no next request before the client reads: what is written for it stays bounded
+        self._watch_reader(self.transport.get_write_buffer_size())
 
     def resume_writing(self) -> None:
         self._paused_writing = False
@@ -366,6 +390,8 @@ class Downstream(asyncio.Protocol):
             self.worker.timers.arm(self, self.worker.runtime.body_idle_ns)
         elif self.mode == HEAD:
             self.worker.timers.arm(self, self.worker.runtime.keep_alive_ns)
+            if self._held or self._paused_reading:
+                self.worker.loop.call_soon(self._next)
 
     def closes_after(self, head: RequestHead) -> bool:
         """Whether this connection ends after the present request."""
@@ -406,8 +432,10 @@ class Downstream(asyncio.Protocol):
             self.close()
         else:
             self.mode = HEAD
-            if not self._paused_writing:
-                self.worker.timers.arm(self, self.worker.runtime.keep_alive_ns)
+            if self._paused_writing:
+                self._pause()  # the next request waits until the client has read
+                return
+            self.worker.timers.arm(self, self.worker.runtime.keep_alive_ns)
             if self._held or self._paused_reading:
                 # Not at once: fifty pipelined requests would be fifty calls deep.
                 self.worker.loop.call_soon(self._next)
@@ -415,7 +443,7 @@ class Downstream(asyncio.Protocol):
                 self.close()
 
     def _next(self) -> None:
-        if self.mode != HEAD or self.exchange is not None:
+        if self.mode != HEAD or self.exchange is not None or self._paused_writing:
             return
         held, self._held = self._held, b""
         if held:
@@ -488,11 +516,10 @@ class Downstream(asyncio.Protocol):
     # -- deadlines ---------------------------------------------------------------------------------------------------
 
     def expired(self) -> None:
-        if self._paused_writing and self.mode != CLOSED:
+        if self._paused_writing or self.mode == CLOSED:
             left = self.transport.get_write_buffer_size()
             if left < self._unsent:
-                self._unsent = left
-                self.worker.timers.arm(self, self.worker.runtime.client_stall_ns)
+                self._watch_reader(left)
                 return
             self._leave()
             self.transport.abort()
@@ -503,7 +530,7 @@ class Downstream(asyncio.Protocol):
                 self.close()
         elif self.mode == BODY and self.exchange is not None:
             self._abort_body(self.exchange, Refused(408, "request_timeout", "The request's body stopped coming."))
-        elif self.mode in (LINGER, CLOSED):
+        elif self.mode == LINGER:
             self.transport.abort()
 
 

@@ -43,6 +43,10 @@ class ProductionConnection(UpstreamConnection, asyncio.Protocol):
         if self.exchange is not None:
             self.exchange.answer_began(head, more)
 
+    def caught_up(self) -> None:
+        if self.exchange is not None:
+            self.exchange.flush_head()
+
     def interim(self, head: AnswerHead) -> None:
         if self.exchange is not None:
             self.exchange.answer_interim(head)
@@ -76,6 +80,8 @@ class ProductionConnection(UpstreamConnection, asyncio.Protocol):
             self.exchange.production_slow()
         elif self.tunnel is not None:
             self.tunnel.idle()
+        else:
+            self.give_up()
 
     def open_tunnel(self, tunnel: Tunnel) -> None:
         self.exchange = None

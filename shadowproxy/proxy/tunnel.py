@@ -17,6 +17,7 @@ class Tunnel:
         self._downstream = downstream
         self._connection = connection
         self._idle_ns = runtime.tunnel_idle_ns
+        self._last_ns = runtime.idle_ns
         connection.open_tunnel(self)
         downstream.worker.tunnels += 1
         self._open = True
@@ -53,6 +54,8 @@ class Tunnel:
         self._end()
         if not self._connection.closed:
             self._connection.end_tunnel()
+            timers = self._downstream.worker.timers
+            timers.arm(self._connection, self._last_ns)  # production may never read what is left
 
     def production_ended(self) -> None:
         self._end()

@@ -64,6 +64,9 @@ class UpstreamConnection(asyncio.BaseProtocol):
         """The head of an answer whose body comes in pieces; `more`: some of it follows within this read."""
         raise NotImplementedError
 
+    def caught_up(self) -> None:
+        """The read that brought a head has been read to its end, and the body goes on."""
+
     def interim(self, head: a.AnswerHead) -> None:
         """A 1xx answer; the answer itself follows."""
 
@@ -247,6 +250,8 @@ class UpstreamConnection(asyncio.BaseProtocol):
         self.began(head, size > end)
         if size > end and self.state != ENDED:
             self.data_received(data[end:])
+            if self.state == CHUNKED:
+                self.caught_up()
 
     def _read_length(self, data: bytes) -> None:
         left = self._left - len(data)
