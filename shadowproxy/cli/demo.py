@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from shadowproxy.cli.errors import DONE, RuntimeProblem
+from shadowproxy.cli.errors import DONE, RuntimeProblem, UsageProblem
 
 
 @click.command(
@@ -35,11 +35,18 @@ from shadowproxy.cli.errors import DONE, RuntimeProblem
 def command(duration: float, keep_running: bool, directory: Path, listen: str) -> int:
     if importlib.util.find_spec("sklearn") is None:
         raise RuntimeProblem("the demo needs scikit-learn to train its models: pip install 'shadowproxy[demo]'")
+    from shadowproxy.demo import address
     from shadowproxy.demo.errors import DemoError
     from shadowproxy.demo.play import Wishes, play
 
     try:
-        play(Wishes(duration, keep_running, directory, listen))
+        where = address.free(listen)
+    except ValueError as e:
+        raise UsageProblem(f"--listen: {e}") from None
+    except DemoError as e:
+        raise RuntimeProblem(str(e)) from None
+    try:
+        play(Wishes(duration, keep_running, directory, where))
     except DemoError as e:
         raise RuntimeProblem(str(e)) from None
     return DONE

@@ -12,8 +12,8 @@ import signal
 import tempfile
 import time
 from asyncio.subprocess import PIPE
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -83,7 +83,7 @@ class _Demo:
         try:
             await self._train()
             ports = await self._serve()
-            with self._folder() as folder:
+            async with self._folder() as folder:
                 await self._mirror(folder, ports)
         finally:
             await self._children.stop()
@@ -113,15 +113,20 @@ class _Demo:
         self._screen.say(f"Four model servers on 127.0.0.1: {where}")
         return ports
 
-    @contextmanager
-    def _folder(self) -> Iterator[Folder]:
-        """Kept when it holds a log."""
+    @asynccontextmanager
+    async def _folder(self) -> AsyncIterator[Folder]:
+        """Kept when it holds a log, which is known once the proxy has ended."""
         folder = fresh(self._wishes.directory, datetime.now())
         try:
             yield folder
         finally:
-            if not any(folder.pairs.glob("pairs-*")):
-                folder.discard()
+            try:
+                await self._children.stop()
+            finally:
+                if any(folder.pairs.glob("pairs-*")):
+                    self._screen.say(f"Everything is in {spelled(folder.path)}.")
+                else:
+                    folder.discard()
 
     async def _mirror(self, folder: Folder, ports: dict[str, int]) -> None:
         digits = read_traffic(self._scratch)
@@ -197,7 +202,6 @@ class _Demo:
         example = await self._example(folder)
         lines = [words.fidelity(traffic.tally, seconds), "", *words.try_next(folder, example)]
         print("\n".join(["", *lines]), flush=True)
-        self._screen.say(f"Everything is in {spelled(folder.path)}.")
 
     async def _example(self, folder: Folder) -> str:
         """The id of a request on which the better model disagrees; of the first, should it never have."""
