@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 RESOLVE_S: Final = 10.0
 
-_REFUSALS: Final = (OSError, ssl.SSLError, TimeoutError)
+_REFUSALS: Final = (OSError, ssl.SSLError, TimeoutError, ValueError)  # ValueError: a name that is no host's
 
 
 class Address(NamedTuple):
@@ -73,6 +73,7 @@ class Pool:
         self._resolved: list[tuple[int, tuple[object, ...]]] = []
         self._resolved_at = 0.0
         self._next = 0
+        self._closed = False
         self.on_free: Callable[[], None] | None = None  # a place became free
 
     # -- idle connections --------------------------------------------------------------------------------------------
@@ -84,7 +85,8 @@ class Pool:
             connection = idle.pop()
             now = perf_counter_ns()
             if (
-                now - connection.idle_since_ns < self._keep_alive_ns
+                connection.reusable
+                and now - connection.idle_since_ns < self._keep_alive_ns
                 and now - connection.born_ns < self._max_age_ns
                 and connection.is_quiet()
             ):
@@ -94,7 +96,7 @@ class Pool:
 
     def give_back(self, connection: UpstreamConnection) -> None:
         """The exchange ended well; the connection is kept if it may be used again."""
-        if connection.reusable and not connection.closed:
+        if connection.reusable and not connection.closed and not self._closed:
             connection.idle_since_ns = perf_counter_ns()
             self.idle.append(connection)
             if self.on_free is not None:
@@ -118,12 +120,11 @@ class Pool:
             connection.give_up()
 
     def close(self) -> None:
-        """No new request goes here: idle connections end now, used ones when they are given back."""
+        """No new request goes here: idle connections end now, those in use or being made when they are given back."""
+        self._closed = True
         for connection in self.idle:
             connection.give_up()
         self.idle.clear()
-        for task in self._tasks:
-            task.cancel()
 
     # -- new connections ---------------------------------------------------------------------------------------------
 
@@ -158,13 +159,14 @@ class Pool:
         made(connection)
 
     def _not_opened(self, connection: UpstreamConnection) -> None:
-        """A protocol that never saw connection_made will not see connection_lost: its place is given back here."""
-        if connection.is_made():
+        """Give the place back here: connection_lost does not follow, not even where an attempt is cancelled just after
+        connection_made, for uvloop closes such a transport without a word.
+        """
+        if not connection.is_made():
+            self.lost(connection)
+        elif not connection.closed:
             connection.give_up()
-        else:
-            self.open -= 1
-            if self.on_free is not None:
-                self.on_free()
+            connection.connection_lost(None)
 
     async def _open(self, connection: UpstreamConnection) -> None:
         loop = asyncio.get_running_loop()
@@ -231,7 +233,7 @@ class Pool:
 def _blame(error: BaseException, address: Address) -> tuple[int, str, str]:
     where = f"{address.host}:{address.port}"
     if isinstance(error, ssl.SSLError):
-        return o.CONNECT_ERROR, "connect_error", f"TLS with {where} failed: {error.reason or error}."
+        return o.CONNECT_ERROR, "connect_error", f"TLS with {where} failed: {getattr(error, 'reason', None) or error}."
     if isinstance(error, TimeoutError):
         return o.CONNECT_ERROR, "timeout", f"{where} did not accept the connection in time."
     reason = getattr(error, "strerror", None) or str(error)

@@ -109,6 +109,8 @@ class UpstreamConnection(asyncio.BaseProtocol):
         return not self.closed and self._poller is not None and not self._poller.poll(0)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self.closed:
+            return
         self.closed = True
         self.deadline = 0
         self._poller = None
@@ -173,8 +175,7 @@ class UpstreamConnection(asyncio.BaseProtocol):
             self.tunnelled(data)
         else:
             # Bytes nobody asked for: whatever they are, they must not be taken for the next answer.
-            self.reusable = False
-            self.transport.abort()
+            self.give_up()
 
     def _read_head(self, data: bytes) -> None:
         if self._held:
