@@ -26,6 +26,7 @@ from shadowproxy.http1 import answer as a
 from shadowproxy.http1 import chunked, serialise
 from shadowproxy.http1.refusal import Refused
 from shadowproxy.proxy import tee
+from shadowproxy.proxy.copies import JsonBody
 from shadowproxy.proxy.mirror import ANSWER_RESERVE
 from shadowproxy.proxy.upstream import IDLE
 from shadowproxy.wire import frames
@@ -218,11 +219,20 @@ class Exchange:
         elif head.method not in runtime.mirrored_methods:
             self.refused = o.EXCLUDED_METHOD
         elif number is not None and route.candidates:
-            self.keep = route.keep_up_to
+            self.keep = runtime.longest_body if runtime.router.needs_body else route.keep_up_to
             if not head.chunked and head.length > self.keep:
                 self._stop_keeping(o.BODY_TOO_LARGE)
         if self.keep < 0:
             self.body = None if head.chunked or head.length else b""
+
+    def _choose_by_body(self) -> None:
+        """Rules about a JSON body took part for the first time now that it is here."""
+        runtime, head, body = self.runtime, self.head, self.body
+        if body is None or self.keep < 0:
+            return
+        document = JsonBody(body)
+        number = runtime.router.find(head.method, head.target, head.field, document.value)
+        self.route = runtime.no_route if number is None else runtime.routes[number]
 
     def body_pieces(self, pieces: list[bytes]) -> None:
         body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
@@ -286,9 +296,10 @@ class Exchange:
         self._use(connection)
         pending, self._pending = self._pending, None
         if pending is not None:
-            connection.transport.writelines(pending)
+            # Resumed before the write, which may find production full and pause the client again.
             if self.downstream is not None:
                 self.downstream.resume_request()
+            connection.transport.writelines(pending)
         if self.complete:
             self._request_written()
         else:
@@ -388,8 +399,9 @@ class Exchange:
         downstream = self.downstream
         if downstream is not None:
             close = self._closes(head)
-            if close or self.head.old or head.drop or head.old:
-                raw = serialise.answer_head(head, old_client=self.head.old, close=close)
+            added = self.answer_id()
+            if close or self.head.old or head.drop or head.old or added:
+                raw = serialise.answer_head(head, old_client=self.head.old, close=close, added=added)
             else:
                 raw = head.raw
             if len(body) <= JOINED:
@@ -408,7 +420,7 @@ class Exchange:
         self.answer_close_delimited = old and head.framing >= a.CHUNKED
         self.answer_chunked = not old and head.framing >= a.CHUNKED
         if self.downstream is not None:
-            raw = serialise.answer_head(head, old_client=old, close=self._closes(head))
+            raw = serialise.answer_head(head, old_client=old, close=self._closes(head), added=self.answer_id())
             if more:
                 self._out = raw
             else:
@@ -423,6 +435,12 @@ class Exchange:
         out, self._out = self._out, b""
         if out and self.downstream is not None:
             self.downstream.write(out)
+
+    def answer_id(self) -> bytes:
+        """The one line that may be added to an answer, where `answer_request_id` asks for it."""
+        if not self.runtime.snapshot.answer_request_id:
+            return b""
+        return b"X-Request-ID: " + self.request_id + b"\r\n"
 
     def _closes(self, head: a.AnswerHead) -> bool:
         """Whether the client's connection ends after this answer."""
@@ -467,11 +485,13 @@ class Exchange:
         """Production's answer is whole and with the client."""
         connection, self.connection = self.connection, None
         if connection is not None:
-            if self.complete:
-                connection.release()
-            else:
+            if not self.complete:
                 self._early = True
                 connection.drop()
+            elif self.body_bytes > JOINED and connection.has_unsent():
+                connection.drop()  # production answered without reading: the rest would come before the next request
+            else:
+                connection.release()
         self._production_done(o.COMPLETE, "")
 
     def _keep_answer(self, piece: bytes) -> None:
@@ -651,6 +671,8 @@ class Exchange:
 
     def _decide(self, drop_reason: int) -> None:
         self._decided = True
+        if self.runtime.router.needs_body:
+            self._choose_by_body()
         tee.decide(self, drop_reason)
         if not self.legs:
             self.release_cost()

@@ -38,6 +38,7 @@ READ: Final = 64 << 10  # bytes a leg reads in one turn
 TURN_S: Final = 0.01
 TURN_BYTES: Final = 4 << 20  # bytes that all legs of a worker read in 10 ms
 ANSWER_RESERVE: Final = 4096  # bytes of each answer that are taken from the budget when the copy leaves
+JOINED: Final = 16 << 10  # a head and a body up to this length leave as one buffer
 MAX_ARRIVALS: Final = 4096  # pieces of a stream whose arrival is kept
 
 _FAILURES: Final = frozenset({o.CONNECT_ERROR, o.TIMEOUT, o.RESET})
@@ -218,21 +219,27 @@ class Leg:
         exchange = self.exchange
         head, body = self.mirror.request(exchange)
         connection.expect(exchange.head.method == b"HEAD")
-        if len(body) <= 16384:
+        if len(body) <= JOINED:
             connection.transport.write(head + body)
         else:
             connection.transport.writelines((head, body))
         self.sent_ns = perf_counter_ns() - self.start_ns
         # The deadline is the connection's: it is armed already more often than not, and then costs one assignment.
         mirror = self.mirror
-        mirror.timers.arm(connection, mirror.first_look_ns)
+        mirror.timers.arm(connection, mirror.first_look_ns - self.connect_ns)
 
     def whole(self, head: AnswerHead, body: bytes) -> None:
         self.first_byte_ns = perf_counter_ns() - self.start_ns
         self.status = head.status
         self.head = head.raw
+        if head.status == 101:
+            self.finish(o.PROTOCOL_ERROR, "The upstream switched protocols without being asked to.")
+            return
         if body:
             self._keep(body)
+            if self.body_bytes > self.mirror.settings.answer_up_to:
+                self._too_long()
+                return
         self.finish(o.COMPLETE)
 
     def began(self, head: AnswerHead) -> None:
@@ -247,7 +254,10 @@ class Leg:
         if len(self.arrivals) < MAX_ARRIVALS:
             self.arrivals.append(frames.arrival(perf_counter_ns() - self.start_ns, min(self.body_bytes, 0xFFFFFFFF)))
         if self.body_bytes > self.mirror.settings.answer_up_to:
-            self.finish(o.TRUNCATED, f"The answer is longer than {self.mirror.settings.answer_up_to} bytes.")
+            self._too_long()
+
+    def _too_long(self) -> None:
+        self.finish(o.TRUNCATED, f"The answer is longer than {self.mirror.settings.answer_up_to} bytes.")
 
     def _keep(self, piece: bytes) -> None:
         """Keep what fits into `keep_up_to` and the budget; count everything."""
@@ -296,7 +306,9 @@ class Leg:
             self.connection = None
             connection.leg = None
             connection.deadline = 0
-            if outcome == o.COMPLETE and connection.state == IDLE:
+            # What the candidate has not read of a long request would come before the next one.
+            unsent = self.exchange.body_bytes > JOINED and connection.has_unsent()
+            if outcome == o.COMPLETE and connection.state == IDLE and not unsent:
                 mirror.pool.give_back(connection)
             else:
                 connection.give_up()

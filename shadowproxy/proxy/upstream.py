@@ -108,6 +108,10 @@ class UpstreamConnection(asyncio.BaseProtocol):
         """Nothing came and nobody hung up while the connection was idle: asked of the kernel, not of the loop."""
         return not self.closed and self._poller is not None and not self._poller.poll(0)
 
+    def has_unsent(self) -> bool:
+        """Whether some of the request is still in our buffer."""
+        return not self.closed and self.transport.get_write_buffer_size() > 0
+
     def connection_lost(self, exc: Exception | None) -> None:
         if self.closed:
             return

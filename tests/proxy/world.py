@@ -206,9 +206,16 @@ class FakeRecorder:
 
     def __init__(self) -> None:
         self.pairs: list[frames.Pair] = []
+        self._seq = 0
 
-    def offer(self, pair: frames.Pair, fates: list[Any]) -> bool:
-        self.pairs.append(pair)
+    def next_seq(self) -> int:
+        self._seq += 1
+        return self._seq
+
+    def offer(self, seq: int, generation: int, buffers: list[Any], cost: int, fates: list[Any]) -> bool:
+        (frame,) = frames.Decoder().feed(b"".join(buffers))
+        assert (frame.kind, frame.seq, cost) == (frames.PAIR, seq, frames.HEAD_BYTES + len(frame.payload))
+        self.pairs.append(frames.unpack_pair(frame.payload))
         for row, outcome in fates:
             row.finish(outcome, LOGGED)
         return True
