@@ -69,13 +69,12 @@ def copy_head(
     return b"\r\n".join(out) + added + b"\r\n"
 
 
-def answer_head(head: AnswerHead, *, old_client: bool, close: bool) -> bytes:
+def answer_head(head: AnswerHead, *, old_client: bool, close: bool, added: bytes = b"") -> bytes:
     """The answer's head for the client: production's lines, our framing. `close`: the connection ends after it."""
-    added = b""
     if head.framing >= CHUNKED and not old_client:
-        added = b"Transfer-Encoding: chunked\r\n"
+        added += b"Transfer-Encoding: chunked\r\n"
     if head.status == 101:
-        added = b"Connection: Upgrade\r\n"
+        added += b"Connection: Upgrade\r\n"
     elif close:
         added += b"Connection: close\r\n"
     elif old_client:

@@ -6,6 +6,7 @@ carries a Content-Length of its own.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -34,7 +35,7 @@ class CopyPlan:
         self._keep_credentials = settings.credentials == "forward"
         self._replace = (settings.path_replace or "").encode()
         self._with = (settings.path_with or "").encode()
-        self._json = [(_keys(path), value) for path, value in settings.json_set]
+        self._json = [(json_keys(path), value) for path, value in settings.json_set]
 
     @property
     def rewrites_body(self) -> bool:
@@ -68,7 +69,7 @@ class CopyPlan:
         )
 
 
-def _keys(path: str) -> list[str | int]:
+def json_keys(path: str) -> list[str | int]:
     """`$.a.b[0]` as its steps: the settings have checked that it is of this form."""
     steps: list[str | int] = []
     for part in path.removeprefix("$").replace("[", ".[").split("."):
@@ -88,15 +89,28 @@ def _set(document: Any, keys: list[str | int], value: Any) -> None:
     document[keys[-1]] = value
 
 
-def lookup(body: bytes | bytearray, keys: list[str | int]) -> Any:
-    """The value at a path, None where there is none or the body is no JSON."""
-    try:
-        document = orjson.loads(body)
-        for key in keys:
-            document = document[key]
-    except (ValueError, TypeError, KeyError, IndexError):
-        return None
-    return document
+class JsonBody:
+    """A JSON body, parsed when it is first asked for a value; None stands for what is not there, or no JSON."""
 
+    __slots__ = ("_body", "_document", "_parsed")
 
-json_keys = _keys
+    def __init__(self, body: bytes | bytearray) -> None:
+        self._body = body
+        self._document: Any = None
+        self._parsed = False
+
+    def value(self, path: str) -> Any:
+        return self.at(json_keys(path))
+
+    def at(self, keys: list[str | int]) -> Any:
+        if not self._parsed:
+            self._parsed = True
+            with suppress(ValueError):
+                self._document = orjson.loads(self._body)
+        document = self._document
+        try:
+            for key in keys:
+                document = document[key]
+        except (TypeError, KeyError, IndexError):
+            return None
+        return document

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from shadowproxy.core.ledger import TWIN, Ledger, Row
 from shadowproxy.core.routes import Router
 from shadowproxy.core.sampling import cookie, is_sampled
-from shadowproxy.proxy.copies import CopyPlan, json_keys, lookup
+from shadowproxy.proxy.copies import CopyPlan, JsonBody, json_keys
 from shadowproxy.proxy.counters import RouteCounters
 from shadowproxy.proxy.heads import RequestHeads
 from shadowproxy.wire import frames
@@ -105,6 +105,7 @@ class Runtime:
             self._plan(ledger, counters, number, route.name, route.candidates)
             for number, route in enumerate(snapshot.routes)
         ]
+        self.longest_body = max((route.keep_up_to for route in self.routes), default=-1)
         self.no_route = self._plan(ledger, counters, frames.NO_ROUTE, None, ())
 
     def _plan(
@@ -175,7 +176,7 @@ def _keyed(sample_key: str) -> Callable[[Exchange], bytes | None]:
         keys = json_keys(name)
 
         def of_body(exchange: Exchange) -> bytes | None:
-            value = lookup(exchange.body or b"", keys)
+            value = JsonBody(exchange.body or b"").at(keys)
             return None if value is None else str(value).encode()
 
         return of_body
