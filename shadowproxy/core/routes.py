@@ -66,11 +66,17 @@ class Matcher:
             if value is None or not pattern.match(value):
                 return False
         if self._query:
-            given = parse_qsl(query, keep_blank_values=True)
+            given = _decoded(query)
             for name, pattern in self._query:
                 if not any(key == name and pattern.match(value) for key, value in given):
                     return False
         return values is None or all(_equal(values(path), wanted) for path, wanted in self._json)
+
+
+def _decoded(query: bytes) -> list[tuple[bytes, bytes]]:
+    """Names and values, percent-decoded. parse_qsl raises at decoded bytes beyond ASCII unless it is given text."""
+    pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True, encoding="latin-1")
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in pairs]
 
 
 def _equal(value: Any, wanted: Any) -> bool:
