@@ -58,7 +58,7 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._frames.put(data)
-        if not self._paused and self._frames.held >= MAX_INBOX and self._transport is not None:
+        if not self._paused and self._frames.backlog >= MAX_INBOX and self._transport is not None:
             self._paused = True
             self._transport.pause_reading()
         self._turns.want(self)
@@ -77,7 +77,7 @@ class Connection(asyncio.Protocol):
     def next_frame(self) -> frames.Frame | None:
         """Raises FrameError when the peer is no worker."""
         frame = self._frames.next()
-        if self._paused and self._frames.held < MAX_INBOX // 2 and self._transport is not None:
+        if self._paused and self._frames.backlog < MAX_INBOX // 2 and self._transport is not None:
             self._paused = False
             self._transport.resume_reading()
         return frame
@@ -137,6 +137,11 @@ class _Frames:
         self._data = b""  # what the decoder works on
         self._start = b""  # up to four bytes of the frame that it could not finish
         self.held = 0  # bytes that are not worked off
+
+    @property
+    def backlog(self) -> int:
+        """Bytes that could be worked off now: none of them belong to a frame whose rest must be read first."""
+        return self.held if self._iterator is not None or self._waiting >= self._need else 0
 
     def put(self, data: bytes) -> None:
         self._chunks.append(data)

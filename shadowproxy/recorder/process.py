@@ -47,7 +47,7 @@ class Process:
         self._prepared: Snapshot | None = None
         self._call_s: float | None = None  # set once the end was ordered
         self._last_call: asyncio.TimerHandle | None = None
-        self._failed = False
+        self._failed = ""
         self._done = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._on: dict[type[Any], Callable[[Any], None]] = {
@@ -65,11 +65,10 @@ class Process:
         await self._done.wait()
         if self._writer is not None:
             self._writer.close()
-        if not self._failed:
-            self._child.send(Drained())
+        self._child.send(Failed(self._failed) if self._failed else Drained())
         self._child.close()
         await self._child.wait_closed()
-        return int(self._failed)
+        return 1 if self._failed else 0
 
     # -- the supervisor's messages ---------------------------------------------------------------------------------
 
@@ -126,8 +125,8 @@ class Process:
         self._prepared = None
 
     def _fail(self, why: str) -> None:
-        self._child.send(Failed(f"the recorder cannot use its configuration: {why}"))
-        self._failed = True
+        """Told at the end: a message may come before there is anything to answer with."""
+        self._failed = f"the recorder cannot use its configuration: {why}"
         self._done.set()
 
     # -- each second -----------------------------------------------------------------------------------------------

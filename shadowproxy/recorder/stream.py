@@ -41,7 +41,7 @@ def _event_times(arrivals: list[tuple[int, int]], body: bytes) -> list[int]:
     times = []
     start = 0
     for blank in _BLANK_LINE.finditer(body):
-        data = _DATA.search(body, start, blank.start())
+        data = _DATA.search(body[start : blank.start()])
         if data is not None and data[1].strip() != _DONE:
             arrival = bisect_left(lengths, blank.end())
             times.append(arrivals[min(arrival, len(arrivals) - 1)][0])
