@@ -97,9 +97,13 @@ class Child:
 
     def obituary(self) -> str:
         """How it ended, with its last line of stderr."""
-        code = self._process.returncode
-        said = [line for line in self.log.read_text(errors="replace").splitlines() if line.strip()]
-        return f"{self.name} ended (exit status {code}): {said[-1].strip() if said else 'it did not say why'}"
+        said = self.said()
+        why = said[-1].strip() if said else "it did not say why"
+        return f"{self.name} ended (exit status {self._process.returncode}): {why}"
+
+    def said(self) -> list[str]:
+        """The lines of its stderr that are not blank."""
+        return [line for line in self.log.read_text(errors="replace").splitlines() if line.strip()]
 
 
 class Children:

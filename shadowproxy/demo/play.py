@@ -31,6 +31,7 @@ from shadowproxy.demo.training import SEED, Measured, read_traffic
 _PATIENCE_S: Final = 120.0  # for training and for the start of a process, on a busy machine
 _DRAIN_S: Final = 40.0
 _LOOK_S: Final = 0.1
+_REPORTED: Final = (0, 1, 3)  # whatever the verdict
 
 _DISAGREED: Final = f"SELECT id FROM pairs WHERE candidate = '{BETTER}' AND NOT agrees ORDER BY ts LIMIT 1"
 
@@ -160,15 +161,14 @@ class _Demo:
         try:
             started_s = time.perf_counter()
             await self._watch(traffic, sending, self._wishes.duration_s)
-            if not self._wishes.keep_running:
-                traffic.stop()
             seconds = time.perf_counter() - started_s
             if self._wishes.keep_running:
                 traffic.flush_labels()
             else:
+                traffic.stop()
                 await sending
                 await self._drain(proxy)
-            await self._tell(folder, traffic, seconds)
+            await self._tell(folder, words.fidelity(traffic.tally, seconds))
             if self._wishes.keep_running:
                 self._screen.say("Traffic and proxy stay on. Ctrl-C ends them.")
                 await self._watch(traffic, sending, None)
@@ -194,14 +194,16 @@ class _Demo:
         if await proxy.wait() != 0:
             raise DemoError(proxy.obituary())
 
-    async def _tell(self, folder: Folder, traffic: Traffic, seconds: float) -> None:
+    async def _tell(self, folder: Folder, fidelity: str) -> None:
+        """The report, whether clients noticed, and what to try next: on stdout."""
         arguments = [str(folder.pairs), "--labels", str(folder.labels), "--on", "id", "-c", str(folder.configuration)]
         report = await self._children.start("the report", "shadowproxy", ["report", *arguments], stdout=None)
-        if await report.wait() not in (0, 1, 3):
+        if await report.wait() not in _REPORTED:
             raise DemoError(report.obituary())
+        for line in report.said():
+            self._screen.say(line)
         example = await self._example(folder)
-        lines = [words.fidelity(traffic.tally, seconds), "", *words.try_next(folder, example)]
-        print("\n".join(["", *lines]), flush=True)
+        print("\n".join(["", fidelity, "", *words.try_next(folder, example)]), flush=True)
 
     async def _example(self, folder: Folder) -> str:
         """The id of a request on which the better model disagrees; of the first, should it never have."""
@@ -213,7 +215,7 @@ class _Demo:
 
 def _event(log: Path, name: str) -> dict[str, Any] | None:
     """The fields of the first event of that name in a log of JSON lines."""
-    for line in log.read_text(errors="replace").splitlines():
+    for line in log.read_text(errors="replace").split("\n")[:-1]:
         if name in line and line.startswith("{"):
             event: dict[str, Any] = json.loads(line)
             if event.get("event") == name:
