@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from tests.support.client import Client, ask, get, post
+from tests.support.client import Answer, Client, ask, get, post
 from tests.support.proxy import Proxy, reserve
 from tests.support.until import until
-from tests.support.upstream import Connection, Request, Upstream, echo, replies, response
+from tests.support.upstream import Connection, Handler, Request, Upstream, echo, replies, response
 
 
 def named(name: str) -> Upstream:
@@ -85,11 +85,40 @@ def test_a_url_that_dies_is_left_alone_and_found_again(tmp_path: Path) -> None:
             )
 
 
-def test_connections_are_reused(tmp_path: Path) -> None:
-    with Upstream() as production, Proxy(tmp_path, config(production.url, keep_alive="30s")) as proxy:
-        for _ in range(50):
-            assert ask(proxy.address, get("/")).status == 200
-        assert len(production.connections) == 1
+class Steady:
+    """One proxy for the tests that only change what production does; a candidate keeps bodies in memory."""
+
+    def __init__(self, proxy: Proxy, production: Upstream) -> None:
+        self.proxy = proxy
+        self.production = production
+
+    def serve(self, handler: Handler) -> int:
+        """From now on production answers so, on fresh connections; returns how many requests came before."""
+        self.production.handler = handler
+        self.production.drop_connections()
+        until(lambda: all(c.is_closed for c in self.production.connections), 5, "closed connections")
+        return len(self.production.requests)
+
+    def ask(self, data: bytes) -> Answer:
+        return ask(self.proxy.address, data)
+
+
+@pytest.fixture(scope="module")
+def steady(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Steady]:
+    with Upstream() as production, Upstream() as candidate:
+        settings = config(production.url, keep_alive="60s")
+        settings["candidates"] = [{"name": "v2", "url": candidate.url}]
+        settings["mirror"] = {"methods": ["POST", "PUT"]}
+        with Proxy(tmp_path_factory.mktemp("steady"), settings) as proxy:
+            yield Steady(proxy, production)
+
+
+def test_connections_are_reused(steady: Steady) -> None:
+    steady.serve(echo)
+    before = len(steady.production.connections)
+    for _ in range(50):
+        assert steady.ask(get("/")).status == 200
+    assert len(steady.production.connections) - before == 1
 
 
 @pytest.mark.parametrize(
@@ -104,11 +133,8 @@ def test_connections_are_reused(tmp_path: Path) -> None:
     ],
     ids=["get", "delete", "put", "post", "post-idempotency-key", "post-stateless-preset"],
 )
-def test_a_used_connection_that_ends_without_an_answer(tmp_path: Path, request_: bytes, again: bool) -> None:
-    """Once, on a fresh connection, and only what may be repeated; else 502 upstream_closed.
-
-    A candidate rides along, so that bodies are in memory in any case.
-    """
+def test_a_used_connection_that_ends_without_an_answer(steady: Steady, request_: bytes, again: bool) -> None:
+    """Once, on a fresh connection, and only what may be repeated; else 502 upstream_closed."""
     served: Counter[int] = Counter()
 
     def once(connection: Connection, request: Request) -> None:
@@ -120,39 +146,38 @@ def test_a_used_connection_that_ends_without_an_answer(tmp_path: Path, request_:
         else:
             connection.send(response(b"ok"))
 
-    with Upstream(once) as production, Upstream() as candidate:
-        settings = config(production.url, keep_alive="30s")
-        settings["candidates"] = [{"name": "v2", "url": candidate.url}]
-        settings["mirror"] = {"methods": ["POST", "PUT"]}
-        with Proxy(tmp_path, settings) as proxy:
-            assert ask(proxy.address, get("/first")).status == 200
-            answer = ask(proxy.address, request_)
-        if again:
-            assert (answer.status, answer.data) == (200, b"ok")
-            assert len(production.requests) == 3
-        else:
-            assert (answer.status, answer.kind) == (502, "upstream_closed")
-            assert len(production.requests) == 2
+    before = steady.serve(once)
+    assert steady.ask(get("/first")).status == 200
+    answer = steady.ask(request_)
+    if again:
+        assert (answer.status, answer.data) == (200, b"ok")
+        assert len(steady.production.requests) - before == 3
+    else:
+        assert (answer.status, answer.kind) == (502, "upstream_closed")
+        assert len(steady.production.requests) - before == 2
 
 
-def test_a_fresh_connection_that_ends_without_an_answer_is_not_repeated(tmp_path: Path) -> None:
-    with (
-        Upstream(lambda connection, request: connection.close()) as production,
-        Proxy(tmp_path, config(production.url)) as proxy,
-    ):
-        answer = ask(proxy.address, get("/"))
-        assert (answer.status, answer.kind) in {(502, "upstream_closed"), (502, "reset")}
-        assert len(production.requests) == 1
+def test_a_fresh_connection_that_ends_without_an_answer_is_not_repeated(steady: Steady) -> None:
+    before = steady.serve(lambda connection, request: connection.close())
+    answer = steady.ask(get("/"))
+    assert (answer.status, answer.kind) in {(502, "upstream_closed"), (502, "reset")}
+    assert len(steady.production.requests) - before == 1
 
 
-def test_an_upstream_that_closes_idle_connections_costs_no_request(tmp_path: Path) -> None:
+def test_an_upstream_that_closes_idle_connections_costs_no_request(steady: Steady) -> None:
     """POSTs are never repeated, so each connection must be looked at before it is used again."""
-    with Upstream() as production, Proxy(tmp_path, config(production.url, keep_alive="30s")) as proxy:
-        for number in range(60):
-            assert ask(proxy.address, post(f"/{number}")).status == 200
-            production.drop_connections()
-            until(lambda: all(c.is_closed for c in production.connections), 5, "closed connections")
-        assert len(production.requests) == 60
+    before = steady.serve(echo)
+    for number in range(60):
+        assert steady.ask(post(f"/{number}")).status == 200
+        steady.serve(echo)
+    assert len(steady.production.requests) - before == 60
+
+
+def test_an_answer_with_more_behind_it_ends_the_connection(steady: Steady) -> None:
+    steady.serve(replies(response(b"ok") + b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"))
+    before = len(steady.production.connections)
+    assert [steady.ask(get("/")).data for _ in range(10)] == [b"ok"] * 10
+    assert len(steady.production.connections) - before == 10
 
 
 def test_an_idle_connection_is_closed_at_its_age(tmp_path: Path) -> None:
@@ -161,15 +186,6 @@ def test_an_idle_connection_is_closed_at_its_age(tmp_path: Path) -> None:
         (connection,) = production.connections
         until(lambda: connection.ended, 5, "the end of an idle connection")
         assert connection.ended == "fin"
-
-
-def test_an_answer_with_more_behind_it_ends_the_connection(tmp_path: Path) -> None:
-    with (
-        Upstream(replies(response(b"ok") + b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil")) as production,
-        Proxy(tmp_path, config(production.url, keep_alive="30s")) as proxy,
-    ):
-        assert [ask(proxy.address, get("/")).data for _ in range(10)] == [b"ok"] * 10
-        assert len(production.connections) == 10
 
 
 def test_busy_production_is_503_without_a_copy(tmp_path: Path) -> None:
