@@ -226,7 +226,7 @@ class Leg:
         self.sent_ns = perf_counter_ns() - self.start_ns
         # The deadline is the connection's: it is armed already more often than not, and then costs one assignment.
         mirror = self.mirror
-        mirror.timers.arm(connection, mirror.first_look_ns - self.connect_ns)
+        mirror.timers.arm(connection, max(0, mirror.first_look_ns - self.connect_ns))
 
     def whole(self, head: AnswerHead, body: bytes) -> None:
         self.first_byte_ns = perf_counter_ns() - self.start_ns

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 Fate = tuple["Row", int]  # a leg's row, and its outcome
 
-BATCH: Final = 64 << 10  # bytes that are written at once, within a turn of the loop
+BATCH: Final = 64 << 10  # bytes that are written at once
+FLUSH_S: Final = 0.01  # how long a pair waits for others: a write and a wake-up of the recorder for each cost too much
 UNSENT: Final = 4 << 20  # bytes in the socket's buffer above which the rest waits in the ring
 RETRY_S: Final = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
 
@@ -92,7 +93,7 @@ class Recording(asyncio.Protocol):
         self._unsent.append(waiting)
         if not self._scheduled and self._greeted:
             self._scheduled = True
-            self._loop.call_soon(self._send)
+            self._loop.call_later(FLUSH_S, self._send)
         return True
 
     def send_ledger(self, rows: bytes) -> None:

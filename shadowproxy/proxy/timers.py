@@ -14,7 +14,10 @@ SECOND_NS: Final = 1_000_000_000
 
 
 class Timed(Protocol):
-    """Something with one deadline. `deadline` is 0 when there is none; `armed` is the tick in which it is looked at."""
+    """Something with one deadline. `deadline` is 0 when there is none.
+
+    `armed` is the time at whose tick the sweep looks at it, 0 when it does not.
+    """
 
     deadline: int
     armed: int
@@ -37,12 +40,11 @@ class Timers:
         """`timed.expired()` is called `delay_ns` from now, unless the deadline is moved or set to 0 before."""
         # `now` may be a tick old: the tick that is added keeps an expiry from coming early.
         deadline = timed.deadline = self.now + delay_ns + TICK_NS
-        slot = deadline // TICK_NS
-        if timed.armed == 0 or slot < timed.armed:
-            self._place(timed, slot)
+        if not 0 < timed.armed <= deadline:
+            self._place(timed, deadline // TICK_NS)
 
     def _place(self, timed: Timed, slot: int) -> None:
-        timed.armed = slot
+        timed.armed = slot * TICK_NS
         entries = self._slots.get(slot)
         if entries is None:
             self._slots[slot] = [timed]
@@ -58,7 +60,7 @@ class Timers:
             if entries is None:
                 continue
             for timed in entries:
-                if timed.armed != slot:
+                if timed.armed != slot * TICK_NS:
                     continue  # it was armed anew for an earlier tick
                 timed.armed = 0
                 deadline = timed.deadline
