@@ -23,6 +23,7 @@ from shadowproxy.wire import frames
 
 if TYPE_CHECKING:
     from shadowproxy.core.ledger import Row
+    from shadowproxy.proxy.copies import CopyPlan
     from shadowproxy.proxy.exchange import Exchange
     from shadowproxy.proxy.timers import Timers
     from shadowproxy.settings.snapshot import Candidate
@@ -161,6 +162,7 @@ class Leg:
         "head",
         "mirror",
         "outcome",
+        "plan",
         "role",
         "row",
         "sent_ns",
@@ -170,9 +172,10 @@ class Leg:
         "truncated",
     )
 
-    def __init__(self, mirror: Mirror, exchange: Exchange, role: int, row: Row) -> None:
+    def __init__(self, mirror: Mirror, exchange: Exchange, plan: CopyPlan, role: int, row: Row) -> None:
         self.mirror = mirror
         self.exchange = exchange
+        self.plan = plan
         self.role = role
         self.row = row
         self.connection: MirrorConnection | None = None
@@ -192,7 +195,7 @@ class Leg:
     def start(self) -> None:
         mirror = self.mirror
         self.start_ns = perf_counter_ns()
-        connection = mirror.pool.take()
+        connection = mirror.pool.take(self.start_ns)
         if connection is not None:
             self.connect_ns = 0
             self._write(connection)
@@ -217,7 +220,9 @@ class Leg:
         self.connection = connection
         connection.leg = self
         exchange = self.exchange
-        head, body = self.mirror.request(exchange)
+        plan = self.plan
+        body = plan.body(exchange.body or b"") or b""
+        head = plan.head(exchange, len(body))
         connection.expect(exchange.head.method == b"HEAD")
         if len(body) <= JOINED:
             connection.transport.write(head + body)
@@ -373,6 +378,7 @@ class Mirror:
     def update(self, settings: Candidate, workers: int) -> None:
         """Take over settings that leave the upstream's identity as it is."""
         self.settings = settings
+        self.waits = settings.send == "after_production"
         self.max_in_flight = max(1, -(-settings.max_in_flight // workers))
         timeout = settings.timeout
         self._timeout_ns = 0 if timeout is None else round(timeout * SECOND_NS)
@@ -397,11 +403,6 @@ class Mirror:
         """The place that `refusal` reserved is not used after all."""
         self.in_flight -= 1
         self.breaker.unused()
-
-    def request(self, exchange: Exchange) -> tuple[bytes, bytes | bytearray]:
-        plan = exchange.runtime.copies[self.settings.name]
-        body = plan.body(exchange.body or b"") or b""
-        return plan.head(exchange, len(body)), body
 
     def time_left(self, leg: Leg, now: int) -> int:
         """ns until the leg has run too long; positive while that cannot be said yet."""

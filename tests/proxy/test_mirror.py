@@ -1,0 +1,464 @@
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+import pytest
+
+from shadowproxy.core import outcome as o
+from shadowproxy.proxy import mirror as m
+from shadowproxy.settings import snapshot as s
+from shadowproxy.wire import frames
+from tests.proxy.world import (
+    GET,
+    OK,
+    POST,
+    Client,
+    Clock,
+    FakeTransport,
+    Make,
+    World,
+    answer,
+    candidate,
+    configuration,
+    post,
+    turns,
+)
+
+
+def begun(world: World, request: bytes = POST) -> tuple[FakeTransport, FakeTransport, Client]:
+    """A request that production and the candidate have received."""
+    upstream, mirror, client = world.production.idle(), world.mirrors["v2"].idle(), world.client()
+    client.send(request)
+    assert mirror.written
+    return upstream, mirror, client
+
+
+def leg(world: World) -> frames.Exchange:
+    """What the recorder got to know of the one copy."""
+    ((_, found),) = [pair.exchanges for pair in world.recorder.pairs]
+    return found
+
+
+# -- how a copy ends
+
+
+@pytest.mark.parametrize(
+    ("received", "end", "outcome"),
+    [
+        (OK, None, o.COMPLETE),
+        (b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", None, o.COMPLETE),
+        (b"HTTP/1.1 103 Early Hints\r\n\r\n" + OK, None, o.COMPLETE),
+        (b"HTTP/1.1 200 OK\r\n\r\nuntil the end", "fin", o.COMPLETE),
+        (b"HTTP/1.1 200 OK\r\n\r\nuntil the reset", "rst", o.TRUNCATED),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", None, o.COMPLETE),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n", "fin", o.TRUNCATED),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", None, o.PROTOCOL_ERROR),
+        (answer(10) + b"half", "fin", o.TRUNCATED),
+        (b"HTTP/1.1 20", "fin", o.TRUNCATED),
+        (b"", "fin", o.RESET),
+        (b"", "rst", o.RESET),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", None, o.PROTOCOL_ERROR),
+        (b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok", None, o.PROTOCOL_ERROR),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"a" * 60000, "more", o.PROTOCOL_ERROR),
+        (b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n", None, o.PROTOCOL_ERROR),
+    ],
+)
+async def test_a_copy_ends_in_one_outcome(make: Make, received: bytes, end: str | None, outcome: int) -> None:
+    world = make(configuration(candidate()))
+    upstream, mirror, _ = begun(world)
+    upstream.receive(OK)
+    if received:
+        mirror.receive(received)
+    if end == "fin":
+        mirror.eof()
+    elif end == "rst":
+        mirror.lose(ConnectionResetError(104, "Connection reset by peer"))
+    elif end == "more":
+        mirror.receive(b"a" * 60000)
+    await turns()
+    assert leg(world).outcome == outcome
+    assert (world.mirrors["v2"].pool.open == 0) == (outcome != o.COMPLETE or end == "fin")
+    assert world.row("v2")["finished"] == {o.OUTCOMES[outcome]: 1}
+    world.assert_at_rest()
+
+
+async def test_where_no_candidate_answers_the_copy_says_so(make: Make) -> None:
+    world = make(configuration(candidate()))
+    upstream, client = world.production.idle(), world.client()
+    client.send(POST)
+    upstream.receive(OK)
+    await turns()
+    await world.mirrors["v2"].dials[0].failed()
+    assert leg(world).outcome == o.CONNECT_ERROR
+    assert leg(world).error == b"Nothing answers at v2.test:80: Connection refused."
+    assert client.got == OK
+    world.assert_at_rest()
+
+
+async def test_the_pair_waits_for_whoever_is_last(make: Make) -> None:
+    world = make(configuration(candidate()))
+    upstream, mirror, _ = begun(world)
+    mirror.receive(OK)
+    assert world.recorder.pairs == []
+    upstream.receive(OK)
+    assert leg(world).outcome == o.COMPLETE
+    world.assert_at_rest()
+
+
+# -- timeouts
+
+
+async def test_a_fixed_timeout_ends_a_copy(make: Make) -> None:
+    world = make(configuration(candidate(timeout=2.0)))
+    upstream, mirror, _ = begun(world)
+    upstream.receive(OK)
+    world.clock.sleep(2.0)
+    assert not mirror.aborted
+    world.clock.sleep(0.3)
+    assert mirror.aborted
+    assert leg(world).outcome == o.TIMEOUT
+    assert leg(world).error.startswith(b"No whole answer within 2.")
+    await turns()
+    world.assert_at_rest()
+
+
+@pytest.mark.parametrize("connect_s", [0.6, 0.9])
+async def test_a_timeout_counts_from_the_start_of_the_copy_not_of_its_connection(make: Make, connect_s: float) -> None:
+    world = make(configuration(candidate(timeout=0.7)))
+    upstream, client = world.production.idle(), world.client()
+    client.send(POST)
+    upstream.receive(OK)
+    await turns()
+    world.clock.sleep(connect_s)
+    mirror = await world.mirrors["v2"].accept()
+    world.clock.sleep(0.4)
+    assert mirror.aborted
+    assert leg(world).outcome == o.TIMEOUT
+
+
+@pytest.mark.parametrize(
+    ("production_s", "given_up_s"),
+    [(0.0, 5.0), (1.0, 5.0), (2.0, 6.0), (10.0, 30.0), (100.0, 300.0), (250.0, 600.0)],
+)
+async def test_an_automatic_timeout_is_three_times_production_s_time_within_5_and_600_s(
+    make: Make, production_s: float, given_up_s: float
+) -> None:
+    timeouts = s.Timeouts(first_byte=900.0)
+    world = make(configuration(candidate(), production=s.Production(urls=("http://v1.test",), timeouts=timeouts)))
+    upstream, mirror, _ = begun(world)
+    world.clock.sleep(production_s)
+    upstream.receive(OK)
+    world.clock.sleep(given_up_s - production_s - 0.05)
+    assert not mirror.aborted
+    world.clock.sleep(1.3)  # `look again` is a second, a sweep a tick
+    assert mirror.aborted
+
+
+async def test_a_copy_is_not_given_up_while_production_has_not_answered(make: Make) -> None:
+    world = make(configuration(candidate()))
+    _, mirror, _ = begun(world)
+    world.clock.sleep(50)
+    assert not mirror.aborted
+
+
+async def test_an_old_copy_s_deadline_does_not_hit_the_next_copy(make: Make) -> None:
+    world = make(configuration(candidate(timeout=2.0)))
+    upstream, mirror, client = begun(world)
+    for _ in range(3):
+        world.clock.sleep(1.5)
+        upstream.receive(OK)
+        mirror.receive(OK)
+        client.send(POST)
+    assert not mirror.aborted
+    assert [pair.exchanges[1].outcome for pair in world.recorder.pairs] == [o.COMPLETE] * 3
+
+
+# -- how much of an answer is read and kept
+
+
+async def test_an_answer_is_kept_up_to_what_is_stored_and_counted_to_its_end(make: Make) -> None:
+    routes = (s.Route(compare=s.Compare(up_to=100)),)
+    snapshot = configuration(candidate(), routes=routes)
+    world = make(msgspec.structs.replace(snapshot, pairs=s.Pairs(dir="/nowhere", store_up_to=50)))
+    upstream, mirror, _ = begun(world)
+    upstream.receive(OK)
+    mirror.receive(answer(150) + b"a" * 60)
+    mirror.receive(b"b" * 90)
+    kept = leg(world)
+    assert (kept.body, kept.body_bytes) == (b"a" * 60 + b"b" * 40, 150)
+    assert kept.flags == frames.BODY_TRUNCATED
+    world.assert_at_rest()
+
+
+@pytest.mark.parametrize("cuts", [[], [1], [90], [101], [1, 2, 3, 150]])
+async def test_a_longer_answer_than_allowed_is_cut_off_however_it_comes(make: Make, cuts: list[int]) -> None:
+    world = make(configuration(candidate(answer_up_to=100)))
+    upstream, mirror, _ = begun(world)
+    upstream.receive(OK)
+    body = bytes(200)
+    pieces = [body[a:b] for a, b in zip([0, *cuts], [*cuts, 200], strict=True)]
+    mirror.receive(answer(200) + pieces[0])
+    for piece in pieces[1:]:
+        if not mirror.closing:
+            mirror.receive(piece)
+    assert leg(world).outcome == o.TRUNCATED
+    assert leg(world).error == b"The answer is longer than 100 bytes."
+    assert mirror.aborted
+    await turns()
+    world.assert_at_rest()
+
+
+async def test_an_answer_of_exactly_the_allowed_length_is_whole(make: Make) -> None:
+    world = make(configuration(candidate(answer_up_to=100)))
+    upstream, mirror, _ = begun(world)
+    upstream.receive(OK)
+    mirror.receive(answer(100) + bytes(100))
+    assert leg(world).outcome == o.COMPLETE
+
+
+async def test_what_the_budget_refuses_is_counted_but_not_kept(make: Make) -> None:
+    world = make(configuration(candidate(), mirror=s.Mirror(max_buffered=20_000)))
+    upstream, mirror, _ = begun(world)
+    upstream.receive(OK)
+    for _ in range(4):
+        mirror.receive(answer(40_000) + bytes(10_000) if not world.worker.budget.held > 9_000 else bytes(10_000))
+    kept = leg(world)
+    assert kept.body_bytes == 40_000
+    assert len(kept.body) < 20_000
+    assert kept.flags & frames.BODY_TRUNCATED
+    assert world.worker.budget.highest <= 20_000
+    world.assert_at_rest()
+
+
+async def test_the_arrivals_of_a_stream_are_kept(make: Make) -> None:
+    world = make(configuration(candidate()))
+    upstream, mirror, _ = begun(world)
+    upstream.receive(OK)
+    mirror.receive(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    for piece in (b"2\r\nab\r\n", b"3\r\ncde\r\n", b"0\r\n\r\n"):
+        world.clock.sleep(0.5)
+        mirror.receive(piece)
+    assert [total for _, total in frames.arrivals(leg(world).arrivals)] == [2, 5]
+    first, second = [at for at, _ in frames.arrivals(leg(world).arrivals)]
+    assert second - first == 500_000_000
+
+
+# -- what a mirror refuses
+
+
+async def test_no_more_copies_are_in_flight_than_allowed(make: Make) -> None:
+    world = make(configuration(candidate(max_in_flight=2)))
+    for _ in range(3):
+        world.production.idle()
+        world.client().send(POST)
+    assert world.row("v2") == {
+        "requests": 3,
+        "eligible": 3,
+        "dropped": {"in_flight": 1},
+        "sent": 2,
+        "in_flight": 2,
+    }
+
+
+async def test_the_places_of_a_whole_proxy_are_shared_by_its_workers(make: Make) -> None:
+    world = make(configuration(candidate(max_in_flight=5), workers=4))
+    assert world.worker.runtime.mirrors["v2"].max_in_flight == 2
+
+
+async def test_a_breaker_opens_and_one_probe_tries_again(make: Make) -> None:
+    breaker = s.Breaker(failures=2, window=10.0, probe=5.0)
+    world = make(configuration(candidate(breaker=breaker)))
+    upstream, client = world.production.idle(), world.client()
+
+    async def ask(good: bool) -> None:
+        client.send(POST)
+        assert upstream.written
+        upstream.receive(OK)
+        await turns()
+        waiting = [dial for dial in world.mirrors["v2"].dials if not dial.answer.done()]
+        for dial in waiting:
+            if good:
+                (await dial.made()).receive(OK)
+            else:
+                await dial.failed()
+
+    for _ in range(3):
+        await ask(good=False)
+    assert world.row("v2")["dropped"] == {"breaker_open": 1}
+    world.clock.sleep(5.1)
+    upstream = world.production.idle()  # the one before is too old
+    await ask(good=True)
+    assert world.row("v2")["finished"] == {"complete": 1, "connect_error": 2}
+    await ask(good=True)
+    assert world.row("v2")["sent"] == 4  # the last one on the probe's connection
+
+
+async def test_a_probe_that_the_connect_rate_refuses_is_lent_again(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = make(configuration(candidate(breaker=s.Breaker(failures=1, window=10.0, probe=1.0))))
+    mirror = world.worker.runtime.mirrors["v2"]
+    mirror.breaker.failed(world.clock.now / 1e9)
+    world.clock.sleep(2)
+    monkeypatch.setattr(mirror._rate, "_tokens", 0.0)
+    monkeypatch.setattr(m.ConnectRate, "RATE", 0.0)
+    assert mirror.refusal(4) == o.CONNECT_RATE
+    monkeypatch.setattr(m.ConnectRate, "RATE", 50.0)
+    world.clock.sleep(1)
+    assert mirror.refusal(4) == 0
+
+
+def test_new_connections_have_a_rate_and_tls_ones_cost_five_times_as_much(clock: Clock) -> None:
+    rate = m.ConnectRate()
+    assert [rate.take(tls=False) for _ in range(51)].count(True) == 50
+    clock.now += 200_000_000  # 10 more at 50/s
+    assert [rate.take(tls=True) for _ in range(3)] == [True, True, False]
+    clock.now += 3600 * 10**9
+    assert [rate.take(tls=False) for _ in range(51)].count(True) == 50
+
+
+# -- the read budget
+
+
+class Reader:
+    """A connection as the read budget sees it."""
+
+    def __init__(self) -> None:
+        self.closed = False
+        self.transport = self
+        self.reading = True
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
+
+
+class Loop:
+    """Timers that a test fires."""
+
+    def __init__(self) -> None:
+        self.due: list[Any] = []
+
+    def call_later(self, delay: float, callback: Any) -> None:
+        assert delay == m.TURN_S
+        self.due.append(callback)
+
+    def turn(self) -> None:
+        (callback,), self.due = self.due, []
+        callback()
+
+
+def reads() -> tuple[Loop, m.ReadBudget]:
+    loop = Loop()
+    return loop, m.ReadBudget(loop)  # type: ignore[arg-type]
+
+
+def test_a_leg_that_used_up_its_turn_waits_for_the_next() -> None:
+    loop, budget = reads()
+    small, large = Reader(), Reader()
+    budget.spend(small, 1000)  # type: ignore[arg-type]
+    budget.spend(large, m.READ)  # type: ignore[arg-type]
+    assert (small.reading, large.reading) == (True, False)
+    loop.turn()
+    assert large.reading
+    assert loop.due == []
+
+
+def test_all_legs_together_read_so_much_in_a_turn() -> None:
+    loop, budget = reads()
+    readers = [Reader() for _ in range(200)]
+    for reader in readers:
+        budget.spend(reader, m.READ - 1)  # type: ignore[arg-type]
+    assert sum(reader.reading for reader in readers) == 64  # 64 × 65,535 are just below 4 MiB, the 65th is not
+    loop.turn()
+    assert sum(reader.reading for reader in readers) == 128
+    assert all(reader.reading for reader in readers[64:128])  # round robin: who waited longest goes first
+    loop.turn()
+    loop.turn()
+    assert all(reader.reading for reader in readers)
+    assert loop.due == []
+
+
+def test_a_connection_that_closed_while_it_waited_is_passed_over() -> None:
+    loop, budget = reads()
+    reader = Reader()
+    budget.spend(reader, m.READ)  # type: ignore[arg-type]
+    reader.closed = True
+    loop.turn()
+    assert not reader.reading
+
+
+async def test_a_leg_reads_through_the_shared_buffer(make: Make) -> None:
+    world = make(configuration(candidate()))
+    upstream, mirror, _ = begun(world)
+    upstream.receive(OK)
+    assert len(mirror.protocol.get_buffer(-1)) == m.READ
+    mirror.receive(answer(2 * m.READ) + bytes(m.READ - len(answer(2 * m.READ))))
+    assert mirror.is_paused
+    await asyncio.sleep(0.02)
+    assert not mirror.is_paused
+
+
+# -- what is sent
+
+
+async def test_a_copy_leaves_in_the_turn_in_which_the_request_came(make: Make) -> None:
+    world = make(configuration(candidate()))
+    upstream, mirror, _ = begun(world)
+    assert upstream.written.startswith(b"POST /p HTTP/1.1\r\n")
+    assert mirror.written.endswith(b"X-Shadow: 1\r\nX-Shadow-Candidate: v2\r\n\r\nbody")
+
+
+async def test_a_copy_of_a_streamed_request_leaves_after_its_last_byte(make: Make) -> None:
+    world = make(configuration(candidate()))
+    _, mirror, client = world.production.idle(), world.mirrors["v2"].idle(), world.client()
+    client.send(post(6) + b"abc")
+    assert not mirror.written
+    client.send(b"def")
+    assert mirror.written.endswith(b"\r\n\r\nabcdef")
+    assert b"Content-Length: 6\r\n" in mirror.written
+
+
+async def test_a_copy_that_waits_for_production_leaves_when_production_is_done(make: Make) -> None:
+    world = make(configuration(candidate(send="after_production")))
+    upstream, mirror, client = world.production.idle(), world.mirrors["v2"].idle(), world.client()
+    client.send(POST)
+    assert not mirror.written
+    upstream.receive(answer(2) + b"o")
+    assert not mirror.written
+    upstream.receive(b"k")
+    assert mirror.written
+    mirror.receive(OK)
+    assert leg(world).start > 0 or leg(world).outcome == o.COMPLETE
+    world.assert_at_rest()
+
+
+@pytest.mark.parametrize("end", ["failure", "client", "timeout"])
+async def test_a_copy_that_waits_leaves_however_production_ends(make: Make, end: str) -> None:
+    timeouts = s.Timeouts(first_byte=1.0)
+    production = s.Production(urls=("http://v1.test",), timeouts=timeouts)
+    world = make(configuration(candidate(send="after_production"), production=production))
+    upstream, mirror, client = world.production.idle(), world.mirrors["v2"].idle(), world.client()
+    client.send(POST)
+    assert not mirror.written
+    if end == "failure":
+        upstream.lose()
+    elif end == "client":
+        client.transport.eof()
+    else:
+        world.clock.sleep(1.3)
+    mirror.receive(OK)
+    await turns()
+    assert leg(world).outcome == o.COMPLETE
+    world.assert_at_rest()
+
+
+async def test_a_method_that_is_not_mirrored_is_not(make: Make) -> None:
+    world = make(configuration(candidate()))
+    upstream, client = world.production.idle(), world.client()
+    client.send(GET)
+    upstream.receive(OK)
+    assert world.row("v2") == {"requests": 1, "excluded": {"method": 1}}
+    assert world.mirrors["v2"].dials == []
