@@ -42,7 +42,6 @@ def _own_hop(head: RequestHead) -> bytes:
 
 def copy_head(
     head: RequestHead,
-    *,
     target: bytes,
     host: bytes,
     without: frozenset[bytes],
@@ -55,7 +54,8 @@ def copy_head(
     `without`: names (lower case) of further fields that the copy does not get; `host`: empty to leave it as it is.
     """
     out = head.lines[:-2]
-    out[0] = b"%b %b HTTP/1.1" % (head.method, target)
+    if not head.plain or target is not head.target:
+        out[0] = b"%b %b HTTP/1.1" % (head.method, target)
     if head.host_line:
         if host:
             out[head.host_line] = b"Host: " + host

@@ -21,10 +21,19 @@ if TYPE_CHECKING:
 class CopyPlan:
     """What is said to one candidate; compiled from its settings once."""
 
-    __slots__ = ("_added", "_authority", "_host", "_json", "_keep_credentials", "_replace", "_with", "_without")
+    __slots__ = (
+        "_added",
+        "_authority",
+        "_host",
+        "_json",
+        "_keep_credentials",
+        "_replace",
+        "_with",
+        "_without",
+        "rewrites_body",
+    )
 
     def __init__(self, settings: Candidate, authority: bytes) -> None:
-        self._authority = authority
         self._host = {"preserve": b"", "upstream": authority}.get(settings.host, settings.host.encode())
         marks = f"X-Shadow: 1\r\nX-Shadow-Candidate: {settings.name}\r\n"
         self._added = (marks + "".join(f"{name}: {value}\r\n" for name, value in settings.headers_set)).encode(
@@ -35,11 +44,8 @@ class CopyPlan:
         self._keep_credentials = settings.credentials == "forward"
         self._replace = (settings.path_replace or "").encode()
         self._with = (settings.path_with or "").encode()
+        self.rewrites_body = bool(settings.json_set)
         self._json = [(json_keys(path), value) for path, value in settings.json_set]
-
-    @property
-    def rewrites_body(self) -> bool:
-        return bool(self._json)
 
     def body(self, body: bytes | bytearray) -> bytes | bytearray | None:
         """The body that the candidate gets; None where it cannot be rewritten."""
@@ -60,12 +66,12 @@ class CopyPlan:
             target = target.replace(self._replace, self._with, 1)
         return copy_head(
             head,
-            target=target,
-            host=self._host,
-            without=self._without,
-            keep_credentials=self._keep_credentials,
-            body_length=body_bytes,
-            added=exchange.forwarded + self._added,
+            target,
+            self._host,
+            self._without,
+            self._keep_credentials,
+            body_bytes,
+            exchange.forwarded + self._added,
         )
 
 

@@ -20,7 +20,7 @@ from contextlib import suppress
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Final, cast
 
-from shadowproxy.http1 import refusal
+from shadowproxy.http1 import chunked, refusal
 from shadowproxy.http1.chunked import ChunkedDecoder, ChunkedError
 from shadowproxy.http1.refusal import Refused, bad_request
 from shadowproxy.http1.request import HeadProbe
@@ -168,56 +168,63 @@ class Downstream(asyncio.Protocol):
         self._probe = None
         try:
             head = runtime.heads.parse(data if end == len(data) else data[:end])
-            exchange = Exchange(worker, runtime, self, head, arrival_ns)
         except Refused as e:
             self._refuse_unparsed(e)
             return
-        self._begin(exchange, head, data, end)
-
-    def _begin(self, exchange: Exchange, head: RequestHead, data: bytes, end: int) -> None:
-        runtime = exchange.runtime
-        self.exchange = exchange
+        exchange = self.exchange = Exchange(worker, runtime, self, head, arrival_ns)
         self.will_close = False
-        pieces: list[bytes] = []
-        trailers: list[tuple[bytes, bytes]] = []
         try:
             if head.chunked:
-                decoder = self._decoder = ChunkedDecoder(runtime.limits.head)
-                if end < len(data):
-                    pieces = decoder.feed(data[end:])
-                complete = decoder.done
-                if complete:
-                    self._held = decoder.rest
-                    trailers = decoder.trailers
-                    self._decoder = None
-                if sum(map(len, pieces)) > runtime.body_limit:
-                    raise _too_large(runtime)
+                self._begin_chunked(exchange, data[end:])
             else:
-                length = head.length
-                if length > runtime.body_limit:
-                    raise _too_large(runtime)
-                size = len(data) - end
-                complete = size >= length
-                if size > length:
-                    self._held = data[end + length :]
-                    size = length
-                if size:
-                    pieces = [data[end : end + size]]
-                self._left = length - size
-            if complete:
-                self.mode = OWED
-                self.deadline = 0
-            else:
-                self.mode = BODY
-                self.worker.timers.arm(self, runtime.body_idle_ns)
-            exchange.start(pieces, complete, trailers)
+                self._begin_sized(exchange, data, end)
         except ChunkedError as e:
             self._refuse_exchange(exchange, bad_request(f"The request's chunked body is malformed: {e}."))
         except Refused as e:
             self._refuse_exchange(exchange, e)
         else:
-            if len(self._held) > runtime.limits.head:
+            if self._held and len(self._held) > limit:
                 self._pause()
+
+    def _begin_sized(self, exchange: Exchange, data: bytes, end: int) -> None:
+        runtime, length = exchange.runtime, exchange.head.length
+        if length > runtime.body_limit:
+            raise _too_large(runtime)
+        body = data[end:]
+        left = length - len(body)
+        if left > 0:
+            self._left = left
+            self._expect_body(runtime)
+            exchange.start(body, body, False)
+            return
+        if left < 0:
+            self._held = body[length:]
+            body = body[:length]
+        self.mode = OWED
+        self.deadline = 0
+        exchange.start(body, body, True)
+
+    def _begin_chunked(self, exchange: Exchange, data: bytes) -> None:
+        runtime = exchange.runtime
+        decoder = self._decoder = ChunkedDecoder(runtime.limits.head)
+        pieces = decoder.feed(data)
+        body = b"".join(pieces)
+        if len(body) > runtime.body_limit:
+            raise _too_large(runtime)
+        wire = chunked.encode(pieces)
+        if decoder.done:
+            self._held = decoder.rest
+            self._decoder = None
+            self.mode = OWED
+            self.deadline = 0
+            exchange.start(body, wire + chunked.last_chunk(decoder.trailers), True)
+        else:
+            self._expect_body(runtime)
+            exchange.start(body, wire, False)
+
+    def _expect_body(self, runtime: Runtime) -> None:
+        self.mode = BODY
+        self.worker.timers.arm(self, runtime.body_idle_ns)
 
     def _refuse_exchange(self, exchange: Exchange, refused: Refused) -> None:
         """Nothing has been sent anywhere yet."""

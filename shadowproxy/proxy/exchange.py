@@ -99,6 +99,7 @@ class Exchange:
         "status_answered",
         "total_ns",
         "twin_dropped",
+        "unreserved",
         "waiting_legs",
         "worker",
     )
@@ -120,6 +121,7 @@ class Exchange:
         self.body: bytes | bytearray | None = b""  # None: not kept
         self.body_bytes = 0
         self.keep = -1  # how much of it may be kept
+        self.unreserved = 0  # what the kept body costs, where the budget has not given it yet
         self.drop_reason = 0
         self.refused = 0  # a reason of core.outcome.EXCLUDED: nothing is mirrored
         self._cost = 0
@@ -162,46 +164,46 @@ class Exchange:
 
     # -- the request comes -------------------------------------------------------------------------------------------
 
-    def start(self, pieces: list[bytes], complete: bool, trailers: list[tuple[bytes, bytes]]) -> None:
-        """The head, and what came with it of the body. Raises Refused before anything was sent anywhere."""
+    def start(self, body: bytes, wire: bytes, complete: bool) -> None:
+        """The head, and what came with it of the body (`wire`: as it goes to production).
+
+        Raises Refused before anything was sent anywhere.
+        """
         runtime, head = self.runtime, self.head
         if head.via and self._loops():
             raise Refused(508, "loop", "The request has come through this proxy before.")
         self._choose_route()
         downstream = self.downstream
         assert downstream is not None
-        self.forwarded = downstream.forwarded(head, runtime) + self.request_id_line()
-        request = serialise.request_head(head, runtime.production_host, self.forwarded)
+        forwarded = downstream.forwarded(head, runtime)
+        if not head.request_id:
+            forwarded += b"X-Request-ID: " + self.request_id + b"\r\n"
+        self.forwarded = forwarded
+        request = serialise.request_head(head, runtime.production_host, forwarded)
         self.start_ns = perf_counter_ns()
-        body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         self.complete = complete
-        if body:
+        if complete:
+            self._retain_whole(body)
+            if len(wire) <= PENDING:
+                self._resend = (request, wire)
+        elif body:
             self._retain(body)
-        if head.chunked:
-            body = chunked.encode(pieces)
-            if complete:
-                body += chunked.last_chunk(trailers)
-        if complete and len(body) <= PENDING:
-            self._resend = (request, body)
-        connection = runtime.production.take(self)
+        connection = runtime.production.take(self, self.start_ns)
         if connection is None:
             if not self.done:
-                self._pending = [request, body] if body else [request]
-                self._pending_bytes = len(request) + len(body)
+                self._pending = [request, wire] if wire else [request]
+                self._pending_bytes = len(request) + len(wire)
             return
         self.connect_ns = 0
         self._use(connection)
-        if len(body) <= JOINED:
-            connection.transport.write(request + body)
+        if len(wire) <= JOINED:
+            connection.transport.write(request + wire)
         else:
-            connection.transport.writelines((request, body))
+            connection.transport.writelines((request, wire))
         if complete:
             self._request_written()
         else:
             self._long_upload(connection)
-
-    def request_id_line(self) -> bytes:
-        return b"" if self.head.request_id else b"X-Request-ID: " + self.request_id + b"\r\n"
 
     def _loops(self) -> bool:
         name = self.runtime.via.lower()
@@ -255,8 +257,17 @@ class Exchange:
         elif self.connection is not None and not self.connection.closed:
             self.connection.transport.write(data)
 
+    def _retain_whole(self, body: bytes) -> None:
+        """A body that came with its head is shared, not copied; the tee takes it from the budget if a copy leaves."""
+        size = self.body_bytes = len(body)
+        if size <= self.keep:
+            self.body = body
+            self.unreserved = size + OVERHEAD
+        elif self.keep >= 0:
+            self._stop_keeping(o.BODY_TOO_LARGE)
+
     def _retain(self, body: bytes) -> None:
-        """Keep the request's body for copies, within `mirror_up_to` and the budget."""
+        """Keep a body that comes in pieces for copies, within `mirror_up_to` and the budget."""
         self.body_bytes += len(body)
         kept = self.body
         if kept is None or self.keep < 0:
@@ -268,13 +279,11 @@ class Exchange:
         if not self.reserve(len(body) + OVERHEAD):
             self._stop_keeping(o.BUFFER_FULL)
             return
-        if kept:
-            if isinstance(kept, bytes):
-                kept = self.body = bytearray(kept)
+        # One bytearray a message: a list of small pieces would cost far more.
+        if isinstance(kept, bytearray):
             kept += body
         else:
-            # One bytearray a message that comes in several pieces: a list of small ones would cost far more.
-            self.body = body if self.complete else bytearray(body)
+            self.body = bytearray(body)
 
     def _stop_keeping(self, reason: int) -> None:
         self.body = None
@@ -399,13 +408,12 @@ class Exchange:
         downstream = self.downstream
         if downstream is not None:
             close = self._closes(head)
-            added = self.answer_id()
-            if close or self.head.old or head.drop or head.old or added:
-                raw = serialise.answer_head(head, old_client=self.head.old, close=close, added=added)
+            if close or head.drop or head.old or self.head.old or self.runtime.answers_id:
+                raw = serialise.answer_head(head, old_client=self.head.old, close=close, added=self.answer_id())
             else:
                 raw = head.raw
             if len(body) <= JOINED:
-                downstream.write(raw + body)
+                downstream.transport.write(raw + body)
             else:
                 downstream.writelines((raw, body))
         self._answered()
@@ -438,7 +446,7 @@ class Exchange:
 
     def answer_id(self) -> bytes:
         """The one line that may be added to an answer, where `answer_request_id` asks for it."""
-        if not self.runtime.snapshot.answer_request_id:
+        if not self.runtime.answers_id:
             return b""
         return b"X-Request-ID: " + self.request_id + b"\r\n"
 
@@ -446,7 +454,7 @@ class Exchange:
         """Whether the client's connection ends after this answer."""
         downstream = self.downstream
         assert downstream is not None
-        close = downstream.closes_after(self.head) or not self.complete
+        close = not self.complete or downstream.closes_after(self.head)
         if self.head.old and head.framing >= a.CHUNKED:
             close = True
         downstream.will_close = close
@@ -495,22 +503,21 @@ class Exchange:
         self._production_done(o.COMPLETE, "")
 
     def _keep_answer(self, piece: bytes) -> None:
-        kept = len(self.answer_body)
-        self.answer_bytes += len(piece)
-        if self.answer_truncated or not (self.legs or not self._decided):
+        size = len(piece)
+        self.answer_bytes += size
+        if self.answer_truncated or (self._decided and not self.legs):
             return
+        kept = len(self.answer_body)
         room = self.runtime.keep_up_to - kept
-        if len(piece) > room:
+        if size > room:
             self.answer_truncated = True
             piece = piece[:room]
-        if self.keep < 0 or (kept + len(piece) > ANSWER_RESERVE and not self.reserve(len(piece) + OVERHEAD)):
+        if self.keep < 0 or (kept + size > ANSWER_RESERVE and not self.reserve(len(piece) + OVERHEAD)):
             self.answer_truncated = True
-            return
-        if kept:
-            assert isinstance(self.answer_body, bytearray)
+        elif isinstance(self.answer_body, bytearray):
             self.answer_body += piece
         else:
-            self.answer_body = bytearray(piece) if self.began else piece
+            self.answer_body = piece
 
     def _switch(self, head: a.AnswerHead, first: bytes) -> None:
         """101: from here on the two connections are a tunnel."""

@@ -240,9 +240,13 @@ class Leg:
         if head.status == 101:
             self.finish(o.PROTOCOL_ERROR, "The upstream switched protocols without being asked to.")
             return
-        if body:
+        size = len(body)
+        if size <= self.mirror.small:
+            self.body = body  # shared, and within what the budget gave when the copy left
+            self.body_bytes = size
+        else:
             self._keep(body)
-            if self.body_bytes > self.mirror.settings.answer_up_to:
+            if size > self.mirror.settings.answer_up_to:
                 self._too_long()
                 return
         self.finish(o.COMPLETE)
@@ -378,6 +382,7 @@ class Mirror:
     def update(self, settings: Candidate, workers: int) -> None:
         """Take over settings that leave the upstream's identity as it is."""
         self.settings = settings
+        self.small = 0  # bytes of an answer that no limit concerns; set by the runtime, which knows what is kept
         self.waits = settings.send == "after_production"
         self.max_in_flight = max(1, -(-settings.max_in_flight // workers))
         timeout = settings.timeout

@@ -78,12 +78,11 @@ class Pool:
 
     # -- idle connections --------------------------------------------------------------------------------------------
 
-    def take(self) -> UpstreamConnection | None:
+    def take(self, now: int) -> UpstreamConnection | None:
         """An idle connection that is young enough and that the kernel says nothing about; the last used first."""
         idle = self.idle
         while idle:
             connection = idle.pop()
-            now = perf_counter_ns()
             if (
                 connection.reusable
                 and now - connection.idle_since_ns < self._keep_alive_ns

@@ -206,11 +206,11 @@ class Production:
         self._next = (self._next + 1) % len(endpoints)
         return endpoints[self._next]
 
-    def take(self, exchange: Exchange) -> ProductionConnection | None:
+    def take(self, exchange: Exchange, now: int) -> ProductionConnection | None:
         """An idle connection at once; else None, and `connection_made` or `no_connection` of the exchange follows."""
         endpoint = self.endpoint()
         exchange.endpoint = endpoint
-        connection = endpoint.pool.take()
+        connection = endpoint.pool.take(now)
         if connection is not None:
             assert isinstance(connection, ProductionConnection)
             return connection
@@ -274,7 +274,7 @@ class Production:
                 continue
             endpoint = exchange.endpoint
             assert endpoint is not None
-            connection = endpoint.pool.take()
+            connection = endpoint.pool.take(perf_counter_ns())
             if connection is None and not self._has_room(endpoint):
                 return
             self.waiting.popleft()

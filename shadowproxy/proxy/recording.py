@@ -64,7 +64,7 @@ class Recording(asyncio.Protocol):
         self._closing = False
         self._task: asyncio.Task[None] | None = None
         self._loop = asyncio.get_running_loop()
-        self._drained: asyncio.Event | None = None
+        self._progress = asyncio.Event()
         self._lost = asyncio.Event()
         self.bytes = 0
 
@@ -162,8 +162,7 @@ class Recording(asyncio.Protocol):
             self.bytes -= waiting.cost
             self._budget.give(waiting.cost)
             _settle(waiting.fates, status)
-        if not ring and self._drained is not None:
-            self._drained.set()
+        self._progress.set()
 
     def _send(self) -> None:
         self._scheduled = False
@@ -191,13 +190,18 @@ class Recording(asyncio.Protocol):
 
     # -- the end ---------------------------------------------------------------------------------------------------
 
-    async def drain(self, timeout_s: float) -> int:
-        """Wait until every pair is acknowledged; what is not by then is counted as lost. Returns how many were."""
-        if self._ring:
-            self._drained = asyncio.Event()
+    async def drain(self, patience_s: float) -> int:
+        """Wait until every pair is acknowledged, for as long as acknowledgements come.
+
+        What is still waiting after `patience_s` without any is counted as lost. Returns how many were.
+        """
+        left = len(self._ring) + 1
+        while self._ring and len(self._ring) < left:
+            left = len(self._ring)
+            self._progress.clear()
             with suppress(TimeoutError):
-                async with asyncio.timeout(timeout_s):
-                    await self._drained.wait()
+                async with asyncio.timeout(patience_s):
+                    await self._progress.wait()
         lost = len(self._ring)
         while self._ring:
             waiting = self._ring.popleft()

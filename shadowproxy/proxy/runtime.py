@@ -16,6 +16,7 @@ from shadowproxy.core.sampling import cookie, is_sampled
 from shadowproxy.proxy.copies import CopyPlan, JsonBody, json_keys
 from shadowproxy.proxy.counters import RouteCounters
 from shadowproxy.proxy.heads import RequestHeads
+from shadowproxy.proxy.mirror import ANSWER_RESERVE
 from shadowproxy.wire import frames
 
 if TYPE_CHECKING:
@@ -30,15 +31,17 @@ NS: Final = 1e9
 class Entry:
     """One candidate on one route: whether it takes part, and the ledger row that counts it."""
 
-    __slots__ = ("is_due", "member", "mirror", "role", "row", "settings")
+    __slots__ = ("is_always_due", "is_due", "member", "mirror", "plan", "role", "row", "settings")
 
-    def __init__(self, settings: Candidate, mirror: Mirror, role: int, row: Row, member: bool) -> None:
+    def __init__(self, settings: Candidate, mirror: Mirror, plan: CopyPlan, role: int, row: Row, member: bool) -> None:
         self.settings = settings
+        self.plan = plan
         self.mirror = mirror
         self.role = role
         self.row = row
         self.member = member
         self.is_due = _sampler(settings)
+        self.is_always_due = member and settings.sample >= 1.0 and not settings.paused
 
 
 class RoutePlan:
@@ -90,6 +93,9 @@ class Runtime:
         self.body_limit = limits.body or (1 << 62)
         compared = (route.compare.up_to for route in snapshot.routes)
         self.keep_up_to = max(snapshot.pairs.store_up_to, *compared)  # of an answer's body
+        for mirror in mirrors.values():
+            mirror.small = min(ANSWER_RESERVE, self.keep_up_to, mirror.settings.answer_up_to)
+        self.answers_id = snapshot.answer_request_id
         self.via = snapshot.via.encode()
         self.via_11 = b"Via: 1.1 " + self.via + b"\r\n"
         self.via_10 = b"Via: 1.0 " + self.via + b"\r\n"
@@ -120,6 +126,7 @@ class Runtime:
             Entry(
                 settings,
                 self.mirrors[settings.name],
+                self.copies[settings.name],
                 frames.FIRST_CANDIDATE + at,
                 ledger.row(settings.trial, settings.name, name),
                 wanted is None or settings.name in wanted,
@@ -130,7 +137,8 @@ class Runtime:
         entry = None
         if twin is not None:
             row = ledger.row(twin.trial, TWIN, name)
-            entry = Entry(twin, self.mirrors[twin.name], frames.TWIN, row, any(c.member for c in candidates))
+            member = any(candidate.member for candidate in candidates)
+            entry = Entry(twin, self.mirrors[twin.name], self.copies[twin.name], frames.TWIN, row, member)
         seen = counters.setdefault(name or "", RouteCounters())
         return RoutePlan(number, name or "", candidates, entry, seen)
 

@@ -35,22 +35,22 @@ def decide(exchange: Exchange, drop_reason: int) -> None:
     legs = exchange.legs
     due = False
     for entry in route.candidates:
-        if _is_due(exchange, entry):
+        if entry.is_always_due or _is_due(exchange, entry):
             due = True
             _offer(exchange, entry, reason)
     if route.twin is not None:
         _offer_twin(exchange, route.twin, reason, due, bool(legs))
     if not legs:
         return
-    if not exchange.reserve(ANSWER_RESERVE * (len(legs) + 1)):
+    if not exchange.reserve(ANSWER_RESERVE * (len(legs) + 1) + exchange.unreserved):
         _take_back(exchange)
         return
     exchange.left = len(legs)
     if len(legs) > 1:
         random.shuffle(legs)
     # A leg may end within its start, when a connection breaks at once: `left` is set before any starts.
-    for leg in legs.copy():
-        if leg.mirror.settings.send == "after_production" and not exchange.done:
+    for leg in legs.copy() if len(legs) > 1 else legs:
+        if leg.mirror.waits and not exchange.done:
             exchange.waiting_legs.append(leg)
         else:
             leg.start()
@@ -82,15 +82,14 @@ def _is_due(exchange: Exchange, entry: Entry) -> bool:
 def _offer(exchange: Exchange, entry: Entry, reason: int) -> int:
     """Take the copy or count why not; answers with the reason, 0 when it was taken."""
     mirror = entry.mirror
-    body = exchange.body
-    if not reason and exchange.runtime.copies[mirror.settings.name].rewrites_body:
-        reason = 0 if exchange.runtime.copies[mirror.settings.name].body(body or b"") is not None else o.REWRITE_FAILED
+    if not reason and entry.plan.rewrites_body and entry.plan.body(exchange.body or b"") is None:
+        reason = o.REWRITE_FAILED
     reason = reason or mirror.refusal(exchange.body_bytes)
     if reason:
         entry.row.dropped[reason] += 1
     else:
         entry.row.sent += 1
-        exchange.legs.append(Leg(mirror, exchange, entry.role, entry.row))
+        exchange.legs.append(Leg(mirror, exchange, entry.plan, entry.role, entry.row))
     return reason
 
 

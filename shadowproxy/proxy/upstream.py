@@ -185,41 +185,46 @@ class UpstreamConnection(asyncio.BaseProtocol):
         if self._held:
             data = self._held + data
             self._held = b""
-        while True:
-            end = data.find(_END) + 4
-            if end == 3:
-                self._hold(data)
-                return
-            if end > MAX_HEAD:
-                self._fail(
-                    o.PROTOCOL_ERROR, "protocol_error", f"The upstream's answer has a head of over {MAX_HEAD} bytes."
-                )
-                return
-            raw = data if end == len(data) else data[:end]
-            try:
-                head = self.pool.heads.parse(raw, self._head_request)
-            except Refused as e:
-                self._fail(o.PROTOCOL_ERROR, "protocol_error", e.detail)
-                return
-            if head.status >= 200 or head.status == 101:
-                break
-            self._interim += 1
-            if self._interim > MAX_INTERIM:
-                self._fail(o.PROTOCOL_ERROR, "protocol_error", "The upstream sent interim answers without end.")
-                return
-            self.interim(head)
-            data = data[end:]
-            if not data or self.state != HEAD:
-                return
-        self._begin(head, data, end)
+        end = data.find(_END) + 4
+        if end == 3:
+            self._hold(data)
+            return
+        if end > MAX_HEAD:
+            self._too_long()
+            return
+        try:
+            head = self.pool.heads.parse(data if end == len(data) else data[:end], self._head_request)
+        except Refused as e:
+            self._fail(o.PROTOCOL_ERROR, "protocol_error", e.detail)
+            return
+        if head.status < 200 and head.status != 101:
+            self._pass_interim(head, data[end:])
+        elif head.framing == a.LENGTH and len(data) - end == head.length:
+            if not head.keep_alive:
+                self.reusable = False
+            self.state = IDLE
+            self.whole(head, data[end:])
+        else:
+            self._begin(head, data, end)
+
+    def _pass_interim(self, head: a.AnswerHead, rest: bytes) -> None:
+        self._interim += 1
+        if self._interim > MAX_INTERIM:
+            self._fail(o.PROTOCOL_ERROR, "protocol_error", "The upstream sent interim answers without end.")
+            return
+        self.interim(head)
+        if rest and self.state == HEAD:
+            self._read_head(rest)
+
+    def _too_long(self) -> None:
+        detail = f"The upstream's answer has a head of over {MAX_HEAD} bytes."
+        self._fail(o.PROTOCOL_ERROR, "protocol_error", detail)
 
     def _hold(self, data: bytes) -> None:
         if not data.startswith(b"HTTP/1."[: len(data)]) or b"\n\n" in data:
             self._fail(o.PROTOCOL_ERROR, "protocol_error", "The upstream's answer is not HTTP/1.")
         elif len(data) > MAX_HEAD:
-            self._fail(
-                o.PROTOCOL_ERROR, "protocol_error", f"The upstream's answer has a head of over {MAX_HEAD} bytes."
-            )
+            self._too_long()
         else:
             self._held = data
 
@@ -229,10 +234,6 @@ class UpstreamConnection(asyncio.BaseProtocol):
         framing = head.framing
         size = len(data)
         if framing == a.LENGTH:
-            if size - end == head.length:
-                self.state = IDLE
-                self.whole(head, data[end:])
-                return
             if size - end > head.length:
                 self.reusable = False
                 self.state = IDLE
