@@ -34,6 +34,9 @@ class Timing(NamedTuple):
     stalled: int
 
 
+UNKNOWN: Final = Timing(-1, -1, -1, -1, -1, -1)
+
+
 class Stream(NamedTuple):
     """What a streamed answer's arrivals say, in ms; None is unknown."""
 
@@ -85,8 +88,8 @@ def _second(second: int) -> str:
 
 
 def ms(ns: int) -> float | None:
-    """ns → ms, rounded to µs; an unknown time is None."""
-    return None if ns < 0 else round(ns / 1e6, 3)
+    """ns → ms, rounded to µs; an unknown time is None. By integers: `round` takes five times as long."""
+    return None if ns < 0 else (ns + 500) // 1000 / 1000
 
 
 def latency_ms(timing: Timing | None) -> float | None:
@@ -109,7 +112,6 @@ def request_record(method: str, target: str, headers: Headers, body: StoredBody,
 
 
 def exchange_record(exchange: ExchangeRecord, body: StoredBody = NO_BODY) -> dict[str, Any]:
-    timing = exchange.timing
     return {
         "upstream": exchange.upstream,
         "version": exchange.version,
@@ -123,15 +125,20 @@ def exchange_record(exchange: ExchangeRecord, body: StoredBody = NO_BODY) -> dic
         "body_encoding": body.encoding,
         "body_bytes": exchange.body_bytes,
         "body_truncated": body.truncated,
-        "timing_ms": {
-            "start": ms(timing.start) if timing else None,
-            "connect": ms(timing.connect) if timing else None,
-            "sent": ms(timing.sent) if timing else None,
-            "first_byte": ms(timing.first_byte) if timing else None,
-            "total": ms(timing.total) if timing else None,
-            "stalled": ms(timing.stalled) if timing else None,
-        },
+        "timing_ms": _timing_ms(exchange.timing or UNKNOWN),
         "stream": exchange.stream._asdict() if exchange.stream else None,
+    }
+
+
+def _timing_ms(timing: Timing) -> dict[str, float | None]:
+    start, connect, sent, first_byte, total, stalled = timing
+    return {
+        "start": ms(start),
+        "connect": ms(connect),
+        "sent": ms(sent),
+        "first_byte": ms(first_byte),
+        "total": ms(total),
+        "stalled": ms(stalled),
     }
 
 

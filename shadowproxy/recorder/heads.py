@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 _REMEMBERED: Final = 4096
+_END: Final = [b"", b""]
 _REMEMBERED_BYTES: Final = 256  # longer lines are hardly ever the same again
 
 
@@ -17,7 +18,21 @@ class Field(NamedTuple):
     value: str
 
 
-_known: dict[bytes, Field] = {}
+class _Known(dict[bytes, Field]):
+    """Line → field; a line that is not known is learned by looking it up."""
+
+    def __missing__(self, line: bytes) -> Field:
+        raw, _, value = line.partition(b":")
+        name = text(raw).strip()
+        field = Field(name.lower(), name, text(value.strip(b" \t\r\n")))
+        if len(line) <= _REMEMBERED_BYTES:
+            if len(self) >= _REMEMBERED:
+                self.clear()
+            self[line] = field
+        return field
+
+
+_known: Final = _Known()
 
 
 def text(raw: bytes) -> str:
@@ -30,15 +45,14 @@ def text(raw: bytes) -> str:
 
 def split(head: bytes) -> tuple[str, list[Field]]:
     """(first line, fields in order); an empty head has neither."""
-    if not head:
-        return "", []
-    first, *lines = head.split(b"\r\n")
-    fields = []
-    for line in lines:
-        if line:
-            field = _known.get(line)
-            fields.append(_learn(line) if field is None else field)
-    return text(first), fields
+    return text(head.partition(b"\r\n")[0]), fields_of(head)
+
+
+def fields_of(head: bytes) -> list[Field]:
+    lines = head.split(b"\r\n")
+    if lines[-2:] == _END:
+        return [_known[line] for line in lines[1:-2]]
+    return [_known[line] for line in lines[1:] if line]
 
 
 def request_line(first: str) -> tuple[str, str]:
@@ -63,14 +77,3 @@ def value_of(fields: list[Field], key: str) -> str | None:
 def values_of(fields: list[Field], key: str) -> str:
     """All values of a list field, joined."""
     return ", ".join(field.value for field in fields if field.key == key)
-
-
-def _learn(line: bytes) -> Field:
-    raw, _, value = line.partition(b":")
-    name = text(raw).strip()
-    field = Field(name.lower(), name, text(value.strip(b" \t\r\n")))
-    if len(line) <= _REMEMBERED_BYTES:
-        if len(_known) >= _REMEMBERED:
-            _known.clear()
-        _known[line] = field
-    return field

@@ -99,17 +99,8 @@ class _Page:
         coding = heads.values_of(self.fields, "content-encoding")
         return decode(body, coding, self.plan.decode_up_to, truncated) if coding else Decoded(body, truncated)
 
-    def _named(self, role: int) -> tuple[str, str]:
-        snapshot = self.plan.snapshot
-        if role == frames.PRODUCTION:
-            return snapshot.production.name, snapshot.production.version
-        if role == frames.TWIN:
-            return TWIN, snapshot.twin.version if snapshot.twin else ""
-        candidate = snapshot.candidates[role - frames.FIRST_CANDIDATE]
-        return candidate.name, candidate.version
-
     def _side(self, exchange: frames.Exchange, like: Side | None) -> Side:
-        return Side(self.plan, self.route, self.request, exchange, self._named(exchange.role), like)
+        return Side(self.plan, self.route, self.request, exchange, self.plan.upstreams[exchange.role], like)
 
     def side(self, exchange: frames.Exchange) -> Side:
         side = self._sides.get(exchange.role)
@@ -133,7 +124,7 @@ class _Page:
             origin=LIVE,
             route=route.name,
             protocol=protocol_of(route.rules, *self.request),
-            answered_by=self._named(pair.answered_by)[0],
+            answered_by=self.plan.upstreams[pair.answered_by][0],
             warmup=bool(pair.flags & frames.WARMUP),
             slices={name: slice_text(extractor.find(source)) for name, extractor in route.slices},
         )
@@ -196,7 +187,7 @@ class _Page:
         if self.twin is not None:
             return self.twin.fragment(with_bodies)
         if self.twin_exchange is not None and self.twin_exchange.dropped:
-            return dropped_record(self.twin_exchange, self._named(frames.TWIN))
+            return dropped_record(self.twin_exchange, self.plan.upstreams[frames.TWIN])
         return None
 
     def _request(self, with_body: bool) -> Any:

@@ -31,6 +31,7 @@ class Plan(NamedTuple):
     snapshot: Snapshot
     in_force: Pairs  # what may be stored
     routes: tuple[RoutePlan, ...]
+    upstreams: tuple[tuple[str, str], ...]  # (name, version) by role
     redactor: Redactor
     headers: frozenset[str]  # fields that are stored, lower case
     bodies: str  # all | different | none
@@ -45,12 +46,19 @@ def compile_plan(snapshot: Snapshot, pairs: Pairs, key: bytes) -> Plan:
         snapshot=snapshot,
         in_force=pairs,
         routes=tuple(_route(route, redactor) for route in snapshot.routes),
+        upstreams=_upstreams(snapshot),
         redactor=redactor,
         headers=frozenset(name.lower() for name in pairs.headers) - CREDENTIALS,
         bodies=pairs.bodies,
         store_up_to=pairs.store_up_to,
         decode_up_to=max(pairs.store_up_to, *(route.compare.up_to for route in snapshot.routes)) + 1,
     )
+
+
+def _upstreams(snapshot: Snapshot) -> tuple[tuple[str, str], ...]:
+    twin = ("twin", snapshot.twin.version if snapshot.twin else "")
+    candidates = ((candidate.name, candidate.version) for candidate in snapshot.candidates)
+    return ((snapshot.production.name, snapshot.production.version), twin, *candidates)
 
 
 def _both(of_pair: Redact, now: Redact) -> Redact:

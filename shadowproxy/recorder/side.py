@@ -39,7 +39,7 @@ class Side:
 
     __slots__ = (
         "_fragments", "_raw", "answer", "assessed", "decoded", "exchange", "fields", "plan", "shown",
-        "shown_assessed", "upstream", "version",
+        "shown_assessed", "timing", "upstream", "version",
     )  # fmt: skip
 
     def __init__(
@@ -56,8 +56,11 @@ class Side:
         self.exchange = exchange
         self.upstream, self.version = named
         self._fragments: dict[bool, orjson.Fragment] = {}
-        _, self.fields = heads.split(exchange.head)
-        self._raw = bytes(exchange.body)
+        self.timing = Timing(
+            exchange.start, exchange.connect, exchange.sent, exchange.first_byte, exchange.total, exchange.stalled
+        )
+        self.fields = heads.fields_of(exchange.head)
+        self._raw = exchange.body if isinstance(exchange.body, bytes) else bytes(exchange.body)
         truncated = bool(exchange.flags & frames.BODY_TRUNCATED)
         coding = heads.values_of(self.fields, "content-encoding")
         if coding and self._raw:
@@ -67,7 +70,7 @@ class Side:
         self.answer = Answer(
             complete=exchange.outcome == COMPLETE,
             status=exchange.status,
-            headers=tuple((field.name, field.value) for field in self.fields if field.key in route.compared),
+            headers=tuple([(field.name, field.value) for field in self.fields if field.key in route.compared]),
             body=self.decoded.body,
             truncated=self.decoded.truncated,
             aborted=exchange.outcome == CLIENT_ABORTED,
@@ -102,13 +105,6 @@ class Side:
         if self.shown is not None:
             return self.shown.value
         return self.assessed.lifted.value if self.assessed.lifted.form is Form.JSON else None
-
-    @property
-    def timing(self) -> Timing:
-        exchange = self.exchange
-        return Timing(
-            exchange.start, exchange.connect, exchange.sent, exchange.first_byte, exchange.total, exchange.stalled
-        )
 
     @property
     def latency_ms(self) -> float | None:
