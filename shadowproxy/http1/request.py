@@ -23,7 +23,7 @@ from shadowproxy.http1 import fields as f
 from shadowproxy.http1.refusal import Refused, bad_request
 
 _HOST: Final = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?\Z")
-_METHOD: Final = re.compile(rb"[A-Z][A-Z-]{0,31} ")
+_METHOD: Final = re.compile(rb"[A-Z][A-Z-]{0,31}(?: |\Z)")
 _VERSION: Final = re.compile(rb"[A-Z-]+ [^ \r\n]+ HTTP/([0-9](?:\.[0-9])?)")
 _CODING: Final = re.compile(rb"(?i)\r\ntransfer-encoding:[ \t]*([a-z][a-z0-9, \t-]*)\r\n")
 _LENGTH: Final = re.compile(rb"(?i)\r\ncontent-length:")
