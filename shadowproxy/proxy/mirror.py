@@ -13,7 +13,7 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Final
 
 from shadowproxy.core import outcome as o
-from shadowproxy.core.breaker import Breaker
+from shadowproxy.core.breaker import CLOSED, Breaker
 from shadowproxy.core.budget import OVERHEAD
 from shadowproxy.http1.answer import AnswerHead
 from shadowproxy.proxy.pool import Address, Pool
@@ -325,26 +325,36 @@ class Leg:
         self.exchange.leg_done()
 
     def pack(self, out: list[bytes | bytearray], arrival_ns: int) -> int:
-        """Append this leg's part of the pair's frame; returns its length."""
-        return frames.add_exchange(
-            out,
-            self.role,
-            self.outcome,
-            0,
-            frames.BODY_TRUNCATED if self.truncated else 0,
-            self.status,
-            self.start_ns - arrival_ns,
-            self.connect_ns,
-            self.sent_ns,
-            self.first_byte_ns,
-            self.total_ns,
-            0,
-            self.head,
-            self.body,
-            self.body_bytes,
-            self.error.encode()[: frames.MAX_ERROR] if self.error else b"",
-            b"".join(self.arrivals) if self.arrivals else b"",
+        """Append this leg's part of the pair's frame; returns its length. (BODY_TRUNCATED is 1, as True is.)"""
+        head, body = self.head, self.body
+        n_head, n_body = len(head), len(body)
+        error = self.error.encode()[: frames.MAX_ERROR] if self.error else b""
+        came = b"".join(self.arrivals) if self.arrivals else b""
+        out += (
+            frames.exchange_head(
+                self.role,
+                self.outcome,
+                0,
+                self.truncated | frames.WARMING if self.start_ns < self.mirror.warm_until_ns else self.truncated,
+                self.status,
+                self.start_ns - arrival_ns,
+                self.connect_ns,
+                self.sent_ns,
+                self.first_byte_ns,
+                self.total_ns,
+                0,
+                n_head,
+                n_body,
+                self.body_bytes,
+                len(error),
+                len(came),
+            ),
+            head,
+            body,
+            error,
+            came,
         )
+        return frames.EXCHANGE_BYTES + n_head + n_body + len(error) + len(came)
 
 
 class Mirror:
@@ -363,6 +373,9 @@ class Mirror:
         self.timers = timers
         self._rate = rate
         self.in_flight = 0
+        self.warmup_ns = 0  # statistics.warmup
+        self.warm_until_ns = 0  # 0: the trial's first copy has not left yet
+        self._trial = ""
         self.finished: dict[int, int] = {}
         self.address = Address.of(settings.url)
         self.pool = Pool(
@@ -382,6 +395,9 @@ class Mirror:
     def update(self, settings: Candidate, workers: int) -> None:
         """Take over settings that leave the upstream's identity as it is."""
         self.settings = settings
+        if settings.trial != self._trial:
+            self._trial = settings.trial
+            self.warm_until_ns = 0
         self.small = 0  # bytes of an answer that no limit concerns; set by the runtime, which knows what is kept
         self.waits = settings.send == "after_production"
         self.max_in_flight = max(1, -(-settings.max_in_flight // workers))
@@ -402,6 +418,8 @@ class Mirror:
             breaker.unused()
             return o.CONNECT_RATE
         self.in_flight += 1
+        if not self.warm_until_ns:
+            self.warm_until_ns = self.timers.now + self.warmup_ns
         return 0
 
     def unused(self) -> None:
@@ -425,5 +443,7 @@ class Mirror:
         self.finished[outcome] = self.finished.get(outcome, 0) + 1
         if outcome in _FAILURES:
             self.breaker.failed(self.timers.now / SECOND_NS)
-        else:
+        elif self.breaker.state != CLOSED:
             self.breaker.succeeded(self.timers.now / SECOND_NS)
+            if self.breaker.state == CLOSED:
+                self.warm_until_ns = self.timers.now + self.warmup_ns

@@ -94,6 +94,7 @@ class Runtime:
         compared = (route.compare.up_to for route in snapshot.routes)
         self.keep_up_to = max(snapshot.pairs.store_up_to, *compared)  # of an answer's body
         for mirror in mirrors.values():
+            mirror.warmup_ns = round(snapshot.statistics.warmup * NS)
             mirror.small = min(ANSWER_RESERVE, self.keep_up_to, mirror.settings.answer_up_to)
         self.answers_id = snapshot.answer_request_id
         self.via = snapshot.via.encode()

@@ -108,29 +108,8 @@ def _offer_twin(exchange: Exchange, twin: Entry, reason: int, due: bool, some_se
 def record(exchange: Exchange) -> None:
     """Production and all legs have ended: hand the pair to the recorder and give back what was held for it."""
     out: list[bytes | bytearray] = []
-    flags = frames.BODY_TRUNCATED if exchange.answer_truncated else 0
-    if exchange.answer_close_delimited:
-        flags |= frames.CLOSE_DELIMITED
     arrival_ns = exchange.arrival_ns
-    size = frames.add_exchange(
-        out,
-        frames.PRODUCTION,
-        exchange.outcome,
-        0,
-        flags,
-        exchange.status,
-        exchange.start_ns - arrival_ns,
-        exchange.connect_ns,
-        exchange.sent_ns,
-        exchange.first_byte_ns,
-        exchange.total_ns,
-        exchange.stalled_ns,
-        exchange.answer_head,
-        exchange.answer_body,
-        exchange.answer_bytes,
-        exchange.error.encode()[: frames.MAX_ERROR] if exchange.error else b"",
-        b"".join(exchange.arrivals) if exchange.arrivals else b"",
-    )
+    size = _pack_production(exchange, out, arrival_ns)
     legs = exchange.legs
     fates = []
     for leg in legs:
@@ -139,7 +118,8 @@ def record(exchange: Exchange) -> None:
     count = 1 + len(legs)
     if exchange.twin_dropped:
         count += 1
-        size += frames.add_exchange(out, frames.TWIN, 0, exchange.twin_dropped, 0, 0, *_NO_TIMES, b"", b"", 0)
+        out.append(frames.exchange_head(frames.TWIN, 0, exchange.twin_dropped, 0, 0, *_NO_TIMES, 0, 0, 0, 0, 0))
+        size += frames.EXCHANGE_BYTES
     # What was held for the pair is given back first: the frame takes its own share of the same budget.
     exchange.release_cost()
     body = exchange.body
@@ -165,6 +145,41 @@ def record(exchange: Exchange) -> None:
     )
     size += len(first) + len(request_id) + len(head) + len(body)
     recording.offer(seq, generation, [first, request_id, head, body, *out], size, fates)
+
+
+def _pack_production(exchange: Exchange, out: list[bytes | bytearray], arrival_ns: int) -> int:
+    head, body = exchange.answer_head, exchange.answer_body
+    n_head, n_body = len(head), len(body)
+    error = exchange.error.encode()[: frames.MAX_ERROR] if exchange.error else b""
+    came = b"".join(exchange.arrivals) if exchange.arrivals else b""
+    flags = frames.BODY_TRUNCATED if exchange.answer_truncated else 0
+    if exchange.answer_close_delimited:
+        flags |= frames.CLOSE_DELIMITED
+    out += (
+        frames.exchange_head(
+            frames.PRODUCTION,
+            exchange.outcome,
+            0,
+            flags,
+            exchange.status,
+            exchange.start_ns - arrival_ns,
+            exchange.connect_ns,
+            exchange.sent_ns,
+            exchange.first_byte_ns,
+            exchange.total_ns,
+            exchange.stalled_ns,
+            n_head,
+            n_body,
+            exchange.answer_bytes,
+            len(error),
+            len(came),
+        ),
+        head,
+        body,
+        error,
+        came,
+    )
+    return frames.EXCHANGE_BYTES + n_head + n_body + len(error) + len(came)
 
 
 _NO_TIMES = (frames.UNKNOWN,) * 6

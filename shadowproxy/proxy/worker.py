@@ -185,7 +185,7 @@ class Worker:
                 ssl_handshake_timeout=self.runtime.limits.head_timeout if context else None,
                 ssl_shutdown_timeout=2.0 if context else None,
             )
-            self._servers.append((server, socket.socket(fileno=os.dup(fd))))
+            self._servers.append((server, socket.socket(fileno=fd)))
         gc.collect()
         gc.freeze()
         # Reference counting frees what requests leave behind; a full collection would stop the loop at a bad moment.

@@ -168,10 +168,11 @@ class _Page:
         shadow = self.side(exchange)
         comparison = self._compared(shadow, SHADOW, candidate)
         result = comparison["result"]
+        head = self.head._replace(warmup=True) if exchange.flags & frames.WARMING else self.head
         with_bodies = plan.bodies == "all" or (plan.bodies == "different" and result != _SAME)
         data = pair_line(
             pair_id,
-            self.head,
+            head,
             candidate.trial,
             candidate.name,
             self._request(with_bodies),

@@ -38,15 +38,19 @@ _ARRIVAL: Final = struct.Struct("<QI")  # ns since the exchange's start, bytes o
 
 HEAD_BYTES: Final = _HEAD.size
 _PAIR_BYTES: Final = _PAIR.size
-_EXCHANGE_BYTES: Final = _EXCHANGE.size
+EXCHANGE_BYTES: Final = _EXCHANGE.size
+# The fixed part of an exchange: the fields of `Exchange` up to `stalled`, then the lengths of head, body, the body as
+# it came, error and arrivals. Exposed because two of them are packed for each mirrored request, on production's loop.
+exchange_head: Final = _EXCHANGE.pack
 NO_ROUTE: Final = 0xFFFF
 UNKNOWN: Final = -1
 MAX_ERROR: Final = 1000  # bytes of an exchange's error text
 
 # A pair's flags
 WARMUP, REQUEST_TRUNCATED = 1, 2
-# An exchange's flags: the kept body is a prefix of what came; the answer ended with the connection
-BODY_TRUNCATED, CLOSE_DELIMITED = 1, 2
+# An exchange's flags: the kept body is a prefix of what came; the answer ended with the connection; the copy left
+# within `statistics.warmup` of its trial's first, or of its breaker's closing
+BODY_TRUNCATED, CLOSE_DELIMITED, WARMING = 1, 2, 4
 
 PRODUCTION, TWIN, FIRST_CANDIDATE = 0, 1, 2  # roles; FIRST_CANDIDATE + i is snapshot.candidates[i]
 
@@ -127,56 +131,10 @@ def arrivals(data: bytes) -> list[tuple[int, int]]:
     return list(_ARRIVAL.iter_unpack(data))
 
 
-def add_exchange(
-    out: list[bytes | bytearray],
-    role: int,
-    outcome: int,
-    dropped: int,
-    flags: int,
-    status: int,
-    start: int,
-    connect: int,
-    sent: int,
-    first_byte: int,
-    total: int,
-    stalled: int,
-    head: bytes,
-    body: bytes | bytearray,
-    body_bytes: int,
-    error: bytes = b"",
-    came: bytes = b"",
-) -> int:
-    """Append the parts of one exchange (the fields of `Exchange`) to `out`; returns their length in bytes.
-
-    A function of many arguments, not of a record: it runs twice for each mirrored request.
-    """
-    n_head, n_body = len(head), len(body)
-    n_error, n_came = len(error), len(came)
-    out += (
-        _EXCHANGE.pack(
-            role,
-            outcome,
-            dropped,
-            flags,
-            status,
-            start,
-            connect,
-            sent,
-            first_byte,
-            total,
-            stalled,
-            n_head,
-            n_body,
-            body_bytes,
-            n_error,
-            n_came,
-        ),
-        head,
-        body,
-    )
-    if n_error or n_came:
-        out += (error, came)
-    return _EXCHANGE_BYTES + n_head + n_body + n_error + n_came
+def _pack_exchange(exchange: Exchange) -> list[bytes | bytearray]:
+    *fixed, head, body, body_bytes, error, came = exchange
+    first = exchange_head(*fixed, len(head), len(body), body_bytes, len(error), len(came))
+    return [first, head, body, error, came]
 
 
 def pair_head(
@@ -202,9 +160,8 @@ def pair_head(
 
 def pack_pair(seq: int, pair: Pair) -> list[bytes | bytearray]:
     """The frame as a list of buffers for one `writelines`; bodies are not copied."""
-    out: list[bytes | bytearray] = []
-    size = sum([add_exchange(out, *exchange) for exchange in pair.exchanges])
-    head = pair_head(seq, size, len(pair.exchanges), *pair[:-1])
+    out = [part for exchange in pair.exchanges for part in _pack_exchange(exchange)]
+    head = pair_head(seq, sum(map(len, out)), len(pair.exchanges), *pair[:-1])
     return [head, pair.id, pair.head, pair.body, *out]
 
 

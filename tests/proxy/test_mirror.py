@@ -188,7 +188,7 @@ async def test_an_answer_is_kept_up_to_what_is_stored_and_counted_to_its_end(mak
     mirror.receive(b"b" * 90)
     kept = leg(world)
     assert (kept.body, kept.body_bytes) == (b"a" * 60 + b"b" * 40, 150)
-    assert kept.flags == frames.BODY_TRUNCATED
+    assert kept.flags & frames.BODY_TRUNCATED
     world.assert_at_rest()
 
 
@@ -462,3 +462,14 @@ async def test_a_method_that_is_not_mirrored_is_not(make: Make) -> None:
     upstream.receive(OK)
     assert world.row("v2") == {"requests": 1, "excluded": {"method": 1}}
     assert world.mirrors["v2"].dials == []
+
+
+async def test_copies_of_a_young_trial_are_marked_as_warming(make: Make, clock: Clock) -> None:
+    world = make(configuration(candidate(), statistics=s.Statistics(warmup=5.0)))
+    for _ in range(2):
+        upstream, mirror, _ = begun(world)
+        upstream.receive(OK)
+        mirror.receive(OK)
+        clock.sleep(6)
+    flags = [pair.exchanges[1].flags & frames.WARMING for pair in world.recorder.pairs]
+    assert flags == [frames.WARMING, 0]

@@ -289,6 +289,7 @@ def candidate(name: str = "v2", **settings: Any) -> s.Candidate:
 
 def configuration(*candidates: s.Candidate, urls: tuple[str, ...] = ("http://v1.test",), **settings: Any) -> s.Snapshot:
     settings.setdefault("production", s.Production(urls=urls))
+    settings.setdefault("statistics", s.Statistics(warmup=0.0))
     return s.Snapshot(candidates=candidates, pairs=s.Pairs(dir="/nowhere"), **settings)
 
 
