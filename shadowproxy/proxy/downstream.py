@@ -94,6 +94,7 @@ class Downstream(asyncio.Protocol):
         self._poller = None
         self._probe = None
         self._decoder = None
+        self._forward_runtime = None
         self._leave()
 
     def eof_received(self) -> bool:

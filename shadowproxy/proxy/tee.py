@@ -30,6 +30,8 @@ def decide(exchange: Exchange, drop_reason: int) -> None:
             row.exclude(exchange.refused)
         return
     if not route.candidates:
+        if route.twin is not None:
+            route.twin.row.unmatched += 1
         return
     reason = drop_reason or exchange.worker.shedding()
     legs = exchange.legs

@@ -12,6 +12,7 @@ import os
 import random
 import socket
 import ssl
+import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from time import perf_counter_ns
@@ -68,6 +69,8 @@ class Worker:
         self.recording: Recording
         self._recorder = recorder
         self._snapshots: dict[int, bytes] = {}
+        self._runtimes: weakref.WeakValueDictionary[int, Runtime] = weakref.WeakValueDictionary()  # in use by requests
+        self._adopting: set[asyncio.Task[None]] = set()
         self._productions: dict[bytes, Production] = {}
         self._mirrors: dict[bytes, Mirror] = {}
         self._prepared: tuple[int, Snapshot, Callable[[], None]] | None = None
@@ -118,7 +121,9 @@ class Worker:
         self.budget.limit = snapshot.mirror.max_buffered
         self.max_connections = max(1, -(-snapshot.limits.connections // workers))
         self._snapshots[snapshot.generation] = data
-        self.runtime = Runtime(snapshot, production, targets, self.ledger, self._routes)
+        self.runtime = self._runtimes[snapshot.generation] = Runtime(
+            snapshot, production, targets, self.ledger, self._routes
+        )
         self._forget_snapshots()
         for key, old in [(key, old) for key, old in self._productions.items() if old is not production]:
             del self._productions[key]
@@ -130,9 +135,8 @@ class Worker:
 
     def _production(self, snapshot: Snapshot, workers: int) -> Production:
         settings = snapshot.production
-        key = msgspec.json.encode(
-            [settings.name, settings.urls, settings.tls, settings.timeouts, settings.connections, workers]
-        )
+        own = (settings.timeouts, settings.connections, settings.keep_alive, settings.max_age)
+        key = msgspec.json.encode([settings.name, settings.urls, settings.tls, own, workers])
         known = self._productions.get(key)
         if known is None:
             needs_tls = any(url.startswith("https:") for url in settings.urls)
@@ -162,8 +166,8 @@ class Worker:
         return known
 
     def _forget_snapshots(self) -> None:
-        """At most eight are live; a pair of an older one is on its way for longer than any deadline allows."""
-        needed = set(self.recording.generations())
+        """At most eight are kept, and older ones that a pair which waits, or a request in flight, will name."""
+        needed = {*self.recording.generations(), *self._runtimes}
         for generation in sorted(self._snapshots)[:-MAX_SNAPSHOTS]:
             if generation not in needed:
                 del self._snapshots[generation]
@@ -294,13 +298,14 @@ class Worker:
         self.draining = True
         await asyncio.sleep(delay_s)
         self._stop_accepting()
-        for connection in list(self.connections):
-            connection.drain()
         deadline = self.loop.time() + grace_s
-        while self.loop.time() < deadline and (self.connections or self._in_flight()):
+        while True:
             for connection in list(self.connections):
                 connection.drain()
+            # Slept at least once: what was accepted just now has not become a connection yet.
             await asyncio.sleep(0.01)
+            if self.loop.time() >= deadline or not (self.connections or self._adopting or self._in_flight()):
+                break
         for connection in list(self.connections):
             connection.transport.abort()
         await asyncio.sleep(0)
@@ -323,7 +328,8 @@ class Worker:
                 while True:
                     client, _ = sock.accept()
                     task = self.loop.create_task(self._adopt(client), name="last clients")
-                    task.add_done_callback(lambda done: done.exception())
+                    self._adopting.add(task)
+                    task.add_done_callback(self._adopting.discard)
             sock.close()
         self._servers.clear()
 

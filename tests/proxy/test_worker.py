@@ -1,0 +1,333 @@
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import socket
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+import uvloop
+
+from shadowproxy.core import outcome as o
+from shadowproxy.proxy.worker import MAX_SNAPSHOTS, Worker
+from shadowproxy.settings import snapshot as s
+from tests.proxy.world import GET, OK, POST, Make, answer, candidate, configuration, turns
+
+
+def again(snapshot: s.Snapshot, generation: int, **changes: object) -> bytes:
+    return s.encode(msgspec.structs.replace(snapshot, generation=generation, **changes))
+
+
+# -- configuration
+
+
+async def test_a_prepared_snapshot_takes_effect_when_it_is_committed(make: Make) -> None:
+    snapshot = configuration(candidate())
+    world = make(snapshot)
+    before = world.worker.runtime
+    world.worker.prepare(again(snapshot, 2, via="other"))
+    assert world.worker.runtime is before
+    world.worker.commit(2)
+    assert world.worker.runtime.snapshot.via == "other"
+
+
+@pytest.mark.parametrize("end", ["abort", "another", "nothing"])
+async def test_what_was_not_prepared_is_not_committed(make: Make, end: str) -> None:
+    snapshot = configuration()
+    world = make(snapshot)
+    if end != "nothing":
+        world.worker.prepare(again(snapshot, 2))
+    if end == "abort":
+        world.worker.abort(2)
+        world.worker.commit(2)
+    else:
+        world.worker.commit(3)
+    assert world.worker.runtime.generation == 1
+
+
+async def test_an_abort_of_another_generation_means_nothing(make: Make) -> None:
+    snapshot = configuration()
+    world = make(snapshot)
+    world.worker.prepare(again(snapshot, 2))
+    world.worker.abort(1)
+    world.worker.commit(2)
+    assert world.worker.runtime.generation == 2
+
+
+async def test_a_certificate_that_cannot_be_read_fails_the_preparation(make: Make, tmp_path: Path) -> None:
+    snapshot = configuration()
+    world = make(snapshot)
+    missing = s.DownstreamTls(certificate=str(tmp_path / "none.pem"), key=str(tmp_path / "none.key"))
+    with pytest.raises(FileNotFoundError):
+        world.worker.prepare(again(snapshot, 2, tls=missing))
+    world.worker.commit(2)
+    assert world.worker.runtime.generation == 1
+
+
+async def test_connections_and_breakers_outlive_a_reload_that_does_not_concern_them(make: Make) -> None:
+    snapshot = configuration(candidate())
+    world = make(snapshot)
+    upstream, mirror = world.production.idle(), world.mirrors["v2"].idle()
+    before = world.worker.runtime
+    world.worker.prepare(again(snapshot, 2, candidates=(candidate(sample=0.5, max_in_flight=7),)))
+    world.worker.commit(2)
+    after = world.worker.runtime
+    assert after.production is before.production
+    assert after.mirrors["v2"] is before.mirrors["v2"]
+    assert after.mirrors["v2"].max_in_flight == 7
+    assert not upstream.closing
+    assert not mirror.closing
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"urls": ("http://other.test",)},
+        {"connections": 7},
+        {"keep_alive": 1.0},
+        {"max_age": 10.0},
+        {"timeouts": s.Timeouts(connect=3.0)},
+        {"tls": s.UpstreamTls(verify=False)},
+    ],
+)
+async def test_another_production_has_connections_of_its_own(make: Make, changed: dict[str, object]) -> None:
+    snapshot = configuration()
+    world = make(snapshot)
+    upstream = world.production.idle()
+    before = world.worker.runtime.production
+    world.worker.prepare(again(snapshot, 2, production=msgspec.structs.replace(snapshot.production, **changed)))
+    world.worker.commit(2)
+    assert world.worker.runtime.production is not before
+    await turns()
+    assert upstream.lost
+
+
+async def test_a_request_ends_with_the_configuration_that_it_began_with(make: Make) -> None:
+    snapshot = configuration(candidate())
+    world = make(snapshot)
+    client = world.client()
+    client.send(POST)  # production is being connected
+    await turns()
+    production = s.Production(urls=("http://other.test",))
+    world.worker.prepare(again(snapshot, 2, production=production, candidates=()))
+    world.worker.commit(2)
+    upstream = await world.production.accept()
+    upstream.receive(OK)
+    assert client.got == OK
+    mirror = await world.mirrors["v2"].accept()
+    mirror.receive(OK)
+    (pair,) = world.recorder.pairs
+    assert pair.generation == 1
+    await turns()
+    assert upstream.lost  # its pool is closed
+    assert mirror.lost
+    assert world.worker.budget.held == 0
+
+
+async def test_the_snapshot_of_a_request_in_flight_is_kept(make: Make) -> None:
+    """Its pair will name it, however many reloads lie between."""
+    snapshot = configuration(candidate())
+    world = make(snapshot)
+    upstream, client = world.production.idle(), world.client()
+    client.send(GET)
+    known = world.worker._snapshots
+    for generation in range(2, 2 * MAX_SNAPSHOTS):
+        world.worker.prepare(again(snapshot, generation))
+        world.worker.commit(generation)
+    assert 1 in known
+    assert len(known) <= MAX_SNAPSHOTS + 1
+    upstream.receive(OK)
+    client.transport.lose()
+    await turns()
+    for generation in range(20, 23):
+        world.worker.prepare(again(snapshot, generation))
+        world.worker.commit(generation)
+    assert 1 not in known
+    assert len(known) <= MAX_SNAPSHOTS
+
+
+# -- shedding and counting
+
+
+async def test_copies_are_shed_when_two_sweeps_running_were_late(make: Make) -> None:
+    world = make(configuration(candidate()))
+    worker = world.worker
+    lags = []
+    for late_s in (0.3, 0.3, 0.1):
+        world.clock.now += round(late_s * 1e9)
+        worker._sweep()
+        lags.append(worker.shedding())
+    assert worker._timer is not None
+    worker._timer.cancel()
+    assert lags == [0, o.OVERLOAD, 0]
+
+
+async def test_copies_are_shed_while_the_recorder_is_behind(make: Make) -> None:
+    world = make(configuration(candidate()))
+    world.recorder.is_behind = True
+    assert world.worker.shedding() == o.RECORDER_BEHIND
+
+
+async def test_what_is_counted_is_what_metrics_and_the_ledger_show(make: Make) -> None:
+    world = make(configuration(candidate()))
+    upstream, mirror, client = world.production.idle(), world.mirrors["v2"].idle(), world.client()
+    client.send(POST)
+    world.clock.now += 3_000_000
+    upstream.receive(OK)
+    mirror.receive(OK)
+    client.send(b"nonsense\r\n\r\n")
+    other = world.client()
+    other.send(POST)
+    stats = world.worker.stats()
+    assert stats.counters['requests_total{route="default",code="200"}'] == 1
+    assert stats.counters['requests_total{route="",code="400"}'] == 1
+    assert stats.counters['mirrored_total{candidate="v2",outcome="complete"}'] == 1
+    assert stats.gauges['mirror_in_flight{candidate="v2"}'] == 1
+    assert stats.gauges["connections"] == 2
+    assert stats.gauges["mirror_buffered_bytes"] == world.worker.budget.held > 0
+    bounds, counts, total = stats.histograms['upstream_duration_seconds{upstream="production",role="production"}']
+    assert total == 0.003
+    assert counts[bounds.index(0.005)] == sum(counts) == 1
+    assert [line["sent"] for line in stats.ledger if line["route"] == "default"] == [2]
+
+
+async def test_a_client_too_many_is_told_so_and_counted(make: Make) -> None:
+    world = make(configuration(limits=s.Limits(connections=2)))
+    clients = [world.client() for _ in range(3)]
+    assert [client.got[:12] for client in clients] == [b"", b"", b"HTTP/1.1 503"]
+    assert b"X-Shadowproxy-Error: client_limit\r\n" in clients[2].got
+    assert world.worker.stats().counters['requests_total{route="",code="503"}'] == 1
+    clients[0].transport.lose()
+    clients[2].transport.lose()
+    assert world.client().got == b""
+
+
+# -- the end, with sockets
+
+
+def under_uvloop(body: Callable[[], Awaitable[None]]) -> None:
+    async def run() -> None:
+        await body()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run())
+
+
+class Serving:
+    """A worker that serves a real socket in front of a real upstream that answers as `upstream` says."""
+
+    def __init__(self, upstream: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]) -> None:
+        self._upstream = upstream
+        self._server: asyncio.Server | None = None
+        self._threshold = gc.get_threshold()
+        self.listening = socket.create_server(("127.0.0.1", 0))
+
+    async def __aenter__(self) -> Serving:
+        self._server = await asyncio.start_server(self._upstream, "127.0.0.1", 0)
+        host, port = self._server.sockets[0].getsockname()[:2]
+        self.worker = Worker(0, 1, "/nowhere", asyncio.get_running_loop())
+        self.worker.configure(s.encode(configuration(urls=(f"http://{host}:{port}",))))
+        await self.worker.serve([os.dup(self.listening.fileno())])
+        return self
+
+    async def __aexit__(self, *raised: object) -> None:
+        assert self._server is not None
+        self._server.close()
+        self.listening.close()
+        gc.unfreeze()
+        gc.set_threshold(*self._threshold)
+
+    def client(self, request: bytes) -> socket.socket:
+        """A client that has connected and written before the loop takes another turn."""
+        sock = socket.create_connection(self.listening.getsockname())
+        sock.sendall(request)
+        sock.setblocking(False)
+        return sock
+
+    async def read(self, sock: socket.socket) -> bytes:
+        got = b""
+        async with asyncio.timeout(5):
+            while piece := await asyncio.get_running_loop().sock_recv(sock, 65536):
+                got += piece
+        sock.close()
+        return got
+
+
+async def _ok(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while (await reader.readline()).strip():
+        pass
+    writer.write(OK)
+    await writer.drain()
+    writer.close()
+
+
+def test_the_last_clients_in_the_queue_are_answered() -> None:
+    async def body() -> None:
+        async with Serving(_ok) as serving:
+            socks = [serving.client(GET) for _ in range(5)]
+            await serving.worker.drain(0.0, 5.0)
+            for sock in socks:
+                got = await serving.read(sock)
+                assert got.startswith(b"HTTP/1.1 200 OK\r\n")
+                assert b"\r\nConnection: close\r\n" in got
+
+    under_uvloop(body)
+
+
+def test_a_drain_ends_idle_connections_and_waits_for_busy_ones() -> None:
+    async def body() -> None:
+        asked, go_on = asyncio.Event(), asyncio.Event()
+
+        async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            asked.set()
+            await go_on.wait()
+            await _ok(reader, writer)
+
+        async with Serving(slow) as serving:
+            idle, busy = serving.client(b""), serving.client(GET)
+            await asked.wait()
+            task = asyncio.create_task(serving.worker.drain(0.0, 5.0))
+            assert await serving.read(idle) == b""
+            assert not task.done()
+            go_on.set()
+            assert (await serving.read(busy)).startswith(b"HTTP/1.1 200 OK\r\n")
+            await task
+            assert serving.worker.connections == set()
+
+    under_uvloop(body)
+
+
+def test_a_drain_ends_when_its_time_is_up() -> None:
+    async def body() -> None:
+        asked, ended = asyncio.Event(), asyncio.Event()
+
+        async def hung(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            asked.set()
+            await reader.read()
+            while await reader.read(1):
+                pass
+            ended.set()
+            writer.close()
+
+        async with Serving(hung) as serving:
+            sock = serving.client(GET)
+            await asked.wait()
+            await serving.worker.drain(0.0, 0.02)
+            async with asyncio.timeout(5):
+                await ended.wait()
+            sock.close()
+
+    under_uvloop(body)
+
+
+async def test_an_answer_too_long_for_one_read_is_streamed(make: Make) -> None:
+    world = make()
+    upstream, client = world.production.idle(), world.client()
+    client.send(GET)
+    upstream.receive(answer(10) + b"01234")
+    assert client.got == answer(10) + b"01234"
+    upstream.receive(b"56789")
+    assert client.got.endswith(b"0123456789")
