@@ -85,13 +85,19 @@ class Process:
             logs.configure(snapshot.log_format, process="recorder")
             self._plans = Plans(snapshot, logs.emit)
         except ValueError as e:
-            self._fail(str(e))
+            self._fail(f"the recorder cannot use its configuration: {e}")
             return
         self._writer = LogWriter(snapshot.pairs, self._slot, logs.emit)
         self._recording = Recording(self._plans, self._writer, snapshot.pairs.flush, logs.emit, self._on_end)
         task = asyncio.get_running_loop().create_task(self._listen_for_workers(), name="recorder listens")
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._listens)
+
+    def _listens(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        fault = None if task.cancelled() else task.exception()
+        if fault is not None:
+            self._fail(f"the socket for workers cannot be listened on: {fault}")
 
     async def _listen_for_workers(self) -> None:
         assert self._recording is not None
@@ -126,7 +132,7 @@ class Process:
 
     def _fail(self, why: str) -> None:
         """Told at the end: a message may come before there is anything to answer with."""
-        self._failed = f"the recorder cannot use its configuration: {why}"
+        self._failed = why
         self._done.set()
 
     # -- each second -----------------------------------------------------------------------------------------------

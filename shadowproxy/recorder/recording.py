@@ -6,8 +6,8 @@ What becomes of a pair, as the worker is told:
     disk           they could not be written; nothing of them is there
     queue_full     its lines would take more than `MAX_LINES`, or more memory than the recorder may have. It is not how
                    a recorder that is behind defends itself: it reads more slowly (`intake`), and workers act on that
-    recorder_lost  nothing could be made of it: it names what its configuration has not, or the fault is ours; each
-                   is an event
+    recorder_lost  nothing could be made of it: it names what its configuration has not, or the fault is ours, and an
+                   event says which
 """
 
 from __future__ import annotations
@@ -34,6 +34,10 @@ from shadowproxy.recorder.writer import Emit, LogWriter
 from shadowproxy.wire import frames
 
 BATCH_BYTES: Final = 256 << 10  # lines that wait are written when there are so many, at the latest after pairs.flush
+LONGEST_WAIT_S: Final = (
+    2.0  # or after this: a worker that ends waits 5 s for acknowledgements, however long pairs.flush is
+)
+COMPLAIN_EVERY_S: Final = 1.0  # a fault that every pair has must not fill the operator's log
 MAX_LINES: Final = 64 << 20  # bytes of one pair's lines; readers of the log take no longer line
 MAX_PLANS: Final = 64  # generations that one connection may speak of
 MAX_LIVES: Final = 4096  # workers' lives that are remembered
@@ -54,6 +58,8 @@ class Recording:
         self._batch = Batch()
         self._timer: asyncio.TimerHandle | None = None
         self._marks: dict[tuple[int, int], Mark] = {}
+        self._complained_at = -COMPLAIN_EVERY_S
+        self._unsaid = 0  # complaints since the last that was told
         self._handlers: dict[int, Callable[[Connection, frames.Frame], None]] = {
             frames.HELLO: self._hello,
             frames.CONFIG: self._config,
@@ -73,6 +79,8 @@ class Recording:
             frame = connection.next_frame()
             if frame is None:
                 return False
+            if connection.boot == 0 and frame.kind != frames.HELLO:
+                raise frames.FrameError(f"a frame of kind {frame.kind} before HELLO")
             self._handlers[frame.kind](connection, frame)
         except Exception as e:  # noqa: BLE001 - the task's root: one bad connection must not end the others
             self._emit("error", "recorder.connection_refused", worker=connection.worker, why=_sentence(e))
@@ -111,8 +119,6 @@ class Recording:
             del connection.plans[min(connection.plans)]
 
     def _pair(self, connection: Connection, frame: frames.Frame) -> None:
-        if connection.boot == 0:
-            raise frames.FrameError("a PAIR before HELLO")
         seq, mark = frame.seq, connection.mark
         if seq <= mark.seq:
             self._add(Entry(connection, seq, LOGGED, ()))
@@ -138,11 +144,19 @@ class Recording:
                 return self._unlogged(QUEUE_FULL, names)
             return LOGGED, lines
         except MemoryError:
-            self._emit("error", "recorder.out_of_memory", worker=connection.worker, seq=seq, bytes=len(payload))
+            self._complain("recorder.out_of_memory", worker=connection.worker, seq=seq, bytes=len(payload))
             return self._unlogged(QUEUE_FULL, names)
         except Exception as e:  # noqa: BLE001 - one pair that we cannot read must not cost the others
-            self._emit("error", "recorder.pair_failed", worker=connection.worker, seq=seq, why=_sentence(e))
+            self._complain("recorder.pair_failed", worker=connection.worker, seq=seq, why=_sentence(e))
             return self._unlogged(RECORDER_LOST, names)
+
+    def _complain(self, event: str, **fields: object) -> None:
+        now = time.monotonic()
+        if now - self._complained_at < COMPLAIN_EVERY_S:
+            self._unsaid += 1
+            return
+        self._emit("error", event, unsaid_before=self._unsaid, **fields)
+        self._complained_at, self._unsaid = now, 0
 
     def _unlogged(self, reason: int, names: list[str]) -> tuple[int, list[Line]]:
         self.tallies.unlogged(reason, len(names))
@@ -172,7 +186,7 @@ class Recording:
 
     def _schedule(self) -> None:
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(self.flush_s, self.flush)
+            self._timer = asyncio.get_running_loop().call_later(min(self.flush_s, LONGEST_WAIT_S), self.flush)
 
     def flush(self) -> None:
         """Write all that waits and say so."""

@@ -33,6 +33,18 @@ def test_it_takes_little_from_production(tmp_path: Path) -> None:
         assert 0 < soft <= 4 << 30
 
 
+def test_a_socket_that_is_none_is_told(tmp_path: Path) -> None:
+    recorder = RecorderProcess(f.snapshot(str(tmp_path)))
+    listen, recorder._listen = recorder._listen, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        recorder.start(ready=False)
+        until(lambda: any(isinstance(message, Failed) for message in recorder.got), 15, "Failed")
+        assert recorder.wait() == 1
+    finally:
+        listen.close()
+        recorder.__exit__()
+
+
 def test_signals_to_the_group_are_the_supervisors(tmp_path: Path) -> None:
     snapshot = f.snapshot(str(tmp_path))
     with RecorderProcess(snapshot) as recorder, FakeWorker(recorder.path, snapshot) as worker:
@@ -141,7 +153,8 @@ def test_pairs_that_make_no_sense_cost_only_themselves(tmp_path: Path) -> None:
         worker.settle()
         assert [worker.fates[seq] for seq in range(1, 7)] == [LOGGED, *[RECORDER_LOST] * 4, LOGGED]
         assert recorder.heartbeat().stats.counters['pairs_unlogged_total{reason="recorder_lost"}'] == 2
-        assert recorder.count("recorder.pair_failed") == 4
+        assert recorder.event("recorder.pair_failed")["seq"] == 2
+        assert recorder.count("recorder.pair_failed") < 4, "a fault that every pair has must not fill the log"
     assert [pair["src"][2] for pair in find([tmp_path]).pairs()] == [1, 6]
 
 
@@ -169,7 +182,11 @@ def test_lines_that_no_reader_takes_are_refused_as_too_much(tmp_path: Path) -> N
         assert worker.fates == {1: QUEUE_FULL, 2: LOGGED}
 
 
-@pytest.mark.parametrize("nonsense", [b"GET / HTTP/1.1\r\n\r\n", b"\0" * 100, b"".join(frames.pack_pair(1, f.pair()))])
+@pytest.mark.parametrize(
+    "nonsense",
+    [b"GET / HTTP/1.1\r\n\r\n", b"\0" * 100, b"".join(frames.pack_pair(1, f.pair())), frames.ledger(b"[]")],
+    ids=["http", "zeros", "a pair before hello", "totals before hello"],
+)
 def test_whoever_is_no_worker_is_cut_off(tmp_path: Path, nonsense: bytes) -> None:
     snapshot = f.snapshot(str(tmp_path))
     with RecorderProcess(snapshot) as recorder, FakeWorker(recorder.path, snapshot) as worker:
@@ -208,6 +225,14 @@ def test_drained_once_the_last_worker_is_gone_and_all_is_on_disk(tmp_path: Path)
     assert len(list(find([tmp_path]).pairs())) == 51
     log = find([tmp_path])
     assert (log.torn_lines, log.bad_lines) == (0, 0)
+
+
+def test_acknowledgements_come_soon_however_long_a_flush_may_wait(tmp_path: Path) -> None:
+    """A worker that ends waits for them, and what it does not hear it counts as lost."""
+    snapshot = f.snapshot(str(tmp_path), pairs={"flush": 3600.0})
+    with RecorderProcess(snapshot) as recorder, FakeWorker(recorder.path, snapshot) as worker:
+        worker.offer(f.pair())
+        assert worker.settle(4.5) == {LOGGED: 1}
 
 
 @pytest.mark.parametrize("with_bye", [True, False])
