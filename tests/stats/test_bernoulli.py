@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shadowproxy.stats import bernoulli, robbins, union
+from shadowproxy.stats.bernoulli import log_mixture, lower, sequence, upper
+
+ALPHA = 0.05
+
+
+@pytest.mark.parametrize(
+    ("successes", "trials", "t_opt", "low", "high"),
+    [
+        # confseq, test/uniform_boundaries_unittest.cpp
+        (700, 1000, 100, 0.651629, 0.745949),
+        (15, 50, 50, 0.129556, 0.511896),
+        (5, 50, 50, 0.013021, 0.269264),
+        (1, 50, 50, 0.0, 0.13489),
+        (100, 200, 1, 0.328923, 0.671076),
+        (0, 1, 50, 0.0, 1.0),
+        (1, 2, 50, 0.0, 1.0),
+        # its C++ header, compiled
+        (0, 1000, 1000, 0.0, 0.0041222),
+        (3, 1000, 1000, 0.0000982, 0.0112167),
+        (30, 10_000, 1000, 0.0014872, 0.0051060),
+    ],
+)
+def test_published_values(successes: int, trials: int, t_opt: float, low: float, high: float) -> None:
+    assert [float(end[0]) for end in sequence(successes, trials, ALPHA, t_opt)] == pytest.approx([low, high], abs=2e-6)
+
+
+@pytest.mark.parametrize(
+    ("n", "high"),
+    [
+        (100, 0.0399),
+        (300, 0.0136),
+        (1000, 0.0041),
+        (3000, 0.00138),
+        (10_000, 0.00041),
+        (30_000, 0.00014),
+        (100_000, 0.00004),
+    ],
+)
+def test_what_no_event_shows_at_best(n: int, high: float) -> None:
+    assert float(upper(0, n, ALPHA, t_opt=n)[0]) == pytest.approx(high, abs=6e-6 if high < 0.001 else 6e-5)
+
+
+@pytest.mark.parametrize(
+    ("successes", "trials", "low", "high"),
+    [(0, 1000, 0.0, 0.0098556), (0, 10_000, 0.0, 0.00121987), (3, 1000, 0.0000685, 0.0164183)],
+)
+def test_robbins_published_values(successes: int, trials: int, low: float, high: float) -> None:
+    assert [float(end[0]) for end in robbins.sequence(successes, trials, ALPHA)] == pytest.approx([low, high], abs=1e-7)
+
+
+def test_robbins_without_events_has_a_closed_form() -> None:
+    # 1 − (0.05/1001)^(1/1000)
+    assert robbins.without_events(1000, ALPHA) == pytest.approx(0.0098556, abs=1e-7)
+    assert robbins.without_events(1000, ALPHA) == pytest.approx(float(robbins.sequence(0, 1000, ALPHA)[1][0]), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("b", "c", "n", "low", "high"),
+    [
+        (0, 0, 1000, -0.00488, 0.00488),
+        (3, 1, 1000, -0.00793, 0.01222),
+        (30, 10, 10_000, -0.00110, 0.00508),
+        (50, 20, 10_000, -0.00109, 0.00708),
+    ],
+)
+def test_differences(b: int, c: int, n: int, low: float, high: float) -> None:
+    assert [float(end[0]) for end in union.sequence(b, c, n, ALPHA)] == pytest.approx([low, high], abs=5e-6)
+
+
+def test_the_ends_are_where_the_mixture_reaches_its_bar() -> None:
+    low, high = sequence([12.0, 3.0], [900.0, 10_000.0], ALPHA)
+    for end in (low, high):
+        logit = np.log(end / (1 - end))
+        at = log_mixture(logit, np.array([12.0, 3.0]), np.array([900.0, 10_000.0]), ALPHA, bernoulli.T_OPT)
+        assert at == pytest.approx([math.log(1 / ALPHA)] * 2, abs=1e-6)
+
+
+@given(st.integers(0, 400), st.integers(1, 400), st.sampled_from([0.05, 0.005, 0.0005]))
+def test_the_estimate_lies_inside_and_failures_mirror_successes(events: int, others: int, alpha: float) -> None:
+    n = events + others
+    low, high = (float(end[0]) for end in sequence(events, n, alpha))
+    assert 0 <= low <= events / n <= high <= 1
+    assert 1 - float(upper(others, n, alpha)[0]) == pytest.approx(low, abs=1e-12)
+
+
+def test_many_answers_at_once_are_the_answers_one_by_one() -> None:
+    events, trials = np.arange(50.0), np.full(50, 700.0)
+    together = lower(events, trials, ALPHA)
+    assert together == pytest.approx([float(lower(e, 700, ALPHA)[0]) for e in events], abs=1e-12)
+
+
+def test_huge_logs_keep_their_digits() -> None:
+    # Without events the upper end falls a little slower than 1/n: ln(1/α) and half a logarithm over n.
+    ends = upper(0, [1e5, 1e6, 1e7, 1e8], ALPHA)
+    assert np.all(np.diff(ends) < 0)
+    assert ends * [1e5, 1e6, 1e7, 1e8] == pytest.approx([3.02] * 4, rel=0.02)
+
+
+def test_it_holds_at_all_times_at_once() -> None:
+    """100 streams of 5,000 trials, looked at after each 25: how often does any look miss the rate?"""
+    rng = np.random.default_rng(7)
+    trials = np.arange(25, 5001, 25).astype(float)
+    missed = 0
+    for _ in range(100):
+        events = np.cumsum(rng.random(5000) < 0.02)[trials.astype(int) - 1]
+        low, high = sequence(events, trials, ALPHA)
+        missed += bool(((low > 0.02) | (high < 0.02)).any())
+    assert missed <= 8  # P[Bin(100, 0.05) > 8] = 6 %, and the sequence is conservative
