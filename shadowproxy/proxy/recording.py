@@ -162,7 +162,7 @@ class Recording(asyncio.Protocol):
             self.bytes -= waiting.cost
             self._budget.give(waiting.cost)
             _settle(waiting.fates, status)
-        self._progress.set()
+            self._progress.set()  # here: an ACK that only greets, or repeats, is no progress
 
     def _send(self) -> None:
         self._scheduled = False
