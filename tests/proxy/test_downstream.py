@@ -151,6 +151,7 @@ async def test_a_tunnel_s_connection_does_not_wait_for_ever_to_be_read(make: Mak
 async def test_an_idle_connection_with_a_request_on_its_way_is_not_drained_away(make: Make) -> None:
     world = make()
     client = world.client()
+    world.clock.sleep(2)
     client.transport.theirs.send(GET)  # in the kernel, not read yet
     client.protocol.drain()
     assert not client.transport.closing
