@@ -60,6 +60,7 @@ class Downstream(asyncio.Protocol):
         self._unsent = 0
         self._lingered = 0
         self._born_ns = 0
+        self._served = False  # an answer has been given on this connection
         self._tunnel: Tunnel | None = None
         self._poller: select.poll | None = None
         self._forward_runtime: Runtime | None = None
@@ -123,8 +124,13 @@ class Downstream(asyncio.Protocol):
         self.worker.timers.arm(self, self.worker.runtime.client_stall_ns if unsent else 2 * SECOND_NS)
 
     def drain(self) -> None:
-        """The worker ends: an idle connection ends now, one that is busy or about to be after its answer."""
-        if self.mode == HEAD and self.exchange is None and not self._held and not self._has_unread():
+        """The worker ends: an idle connection ends now, one that is busy or about to be after its answer.
+
+        Who has only just connected is about to send a request, and is not told `Connection: close` before an answer.
+        """
+        if self.mode != HEAD or self.exchange is not None or self._held or self._has_unread():
+            return
+        if self._served or perf_counter_ns() - self._born_ns > SECOND_NS:
             self.close()
 
     def _has_unread(self) -> bool:
@@ -432,6 +438,7 @@ class Downstream(asyncio.Protocol):
     def exchange_done(self, early: bool) -> None:
         """The answer is written (or a refusal). `early`: before the request was whole."""
         self.exchange = None
+        self._served = True
         if self.mode == CLOSED or self.mode == LINGER:
             return
         if early:

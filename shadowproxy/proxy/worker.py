@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 LEDGER_S: Final = 5.0
+RECORDER_PATIENCE_S: Final = 15.0  # without an acknowledgement; a recorder that died is replaced well within
 POOLS_S: Final = 1.0
 COLLECT_S: Final = 60.0
 LAG_NS: Final = 100_000_000  # a sweep that is this late, twice running, sheds copies
@@ -309,7 +310,7 @@ class Worker:
         for connection in list(self.connections):
             connection.transport.abort()
         await asyncio.sleep(0)
-        lost = await self.recording.drain(5.0)
+        lost = await self.recording.drain(RECORDER_PATIENCE_S)
         if lost:
             log.warning("recorder.lost", pairs=lost)
         await self.recording.close(self.ledger_rows())

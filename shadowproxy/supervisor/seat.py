@@ -27,7 +27,7 @@ class Patience:
     first_backoff: float = 0.25
     longest_backoff: float = 5.0  # a worker slot's queue waits for as long
     settled: float = 10.0  # a life that was ready for so long is no longer a failed start
-    farewell: float = 15.0  # over a drain's own grace: acknowledgements of the recorder, then exit
+    farewell: float = 25.0  # over a drain's own grace: acknowledgements of the recorder, then exit
     recorder_drain: float = 20.0
     admin_drain: float = 5.0
     prepare: float = 20.0  # for all Prepared
