@@ -66,7 +66,7 @@ class Pool:
         self._factory = factory
         self._keep_alive_ns = round(keep_alive_s * 1e9)
         self._max_age_ns = round(max_age_s * 1e9)
-        self._tls = tls
+        self.tls = tls  # a reload may put another in its place
         self._server_name = server_name or (address.host if address.tls else None)
         self._receive_buffer = receive_buffer
         self._tasks: set[asyncio.Task[None]] = set()
@@ -171,13 +171,13 @@ class Pool:
         loop = asyncio.get_running_loop()
         sock = await self._dial(loop)
         try:
-            if self._tls is None:
+            if self.tls is None:
                 await loop.create_connection(lambda: connection, sock=sock)
             else:
                 await loop.create_connection(
                     lambda: connection,
                     sock=sock,
-                    ssl=self._tls,
+                    ssl=self.tls,
                     server_hostname=self._server_name,
                     ssl_handshake_timeout=self.connect_s,
                     ssl_shutdown_timeout=2.0,

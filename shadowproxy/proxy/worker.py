@@ -49,6 +49,9 @@ COLLECT_S: Final = 60.0
 LAG_NS: Final = 100_000_000  # a sweep that is this late, twice running, sheds copies
 MAX_SNAPSHOTS: Final = 8
 
+Contexts = dict[str, ssl.SSLContext]
+_PRODUCTION: Final = ""  # the one upstream whose context does not go by its name: a candidate may bear the same
+
 
 class Worker:
     def __init__(self, slot: int, boot: int, recorder: str, loop: asyncio.AbstractEventLoop) -> None:
@@ -71,6 +74,7 @@ class Worker:
         self._recorder = recorder
         self._snapshots: dict[int, bytes] = {}
         self._runtimes: weakref.WeakValueDictionary[int, Runtime] = weakref.WeakValueDictionary()  # in use by requests
+        self._context: ssl.SSLContext | None = None  # towards clients
         self._adopting: set[asyncio.Task[None]] = set()
         self._productions: dict[bytes, Production] = {}
         self._mirrors: dict[bytes, Mirror] = {}
@@ -94,31 +98,38 @@ class Worker:
         snapshot = snapshots.decode(data)
         self.budget.limit = snapshot.mirror.max_buffered
         self.recording = Recording(self._recorder, self.slot, self.boot, self.budget, self._snapshots.__getitem__)
-        self._install(snapshot, data)
+        if snapshot.tls is not None:
+            self._context = tls.downstream_context(snapshot.tls)
+        self._install(snapshot, data, _upstream_contexts(snapshot))
 
     def prepare(self, data: bytes) -> None:
         """Build what a later `commit` will use; raises as `configure` does."""
         snapshot = snapshots.decode(data)
         if snapshot.tls is not None:
             tls.downstream_context(snapshot.tls)
-        tls.upstream_context(snapshot.production.tls)
-        for candidate in _targets(snapshot):
-            tls.upstream_context(candidate.tls)
-        self._prepared = (snapshot.generation, snapshot, lambda: self._install(snapshot, data))
+        contexts = _upstream_contexts(snapshot)
+        self._prepared = (snapshot.generation, snapshot, lambda: self._install(snapshot, data, contexts))
 
     def commit(self, generation: int) -> None:
         prepared, self._prepared = self._prepared, None
         if prepared is not None and prepared[0] == generation:
             prepared[2]()
+            settings = prepared[1].tls
+            if self._context is not None and settings is not None:
+                # The servers hold this very context. `prepare` has read the files: only a race makes this fail.
+                try:
+                    tls.load(self._context, settings)
+                except (OSError, ssl.SSLError) as e:
+                    log.warning("certificate.unreadable", file=settings.certificate, error=str(e))
 
     def abort(self, generation: int) -> None:
         if self._prepared is not None and self._prepared[0] == generation:
             self._prepared = None
 
-    def _install(self, snapshot: Snapshot, data: bytes) -> None:
+    def _install(self, snapshot: Snapshot, data: bytes, contexts: Contexts) -> None:
         workers = max(1, snapshot.workers)
-        production = self._production(snapshot, workers)
-        targets = {candidate.name: self._mirror(candidate, workers) for candidate in _targets(snapshot)}
+        production = self._production(snapshot, workers, contexts)
+        targets = {candidate.name: self._mirror(candidate, workers, contexts) for candidate in _targets(snapshot)}
         self.budget.limit = snapshot.mirror.max_buffered
         self.max_connections = max(1, -(-snapshot.limits.connections // workers))
         self._snapshots[snapshot.generation] = data
@@ -134,23 +145,25 @@ class Worker:
             del self._mirrors[key]
             gone.pool.close()
 
-    def _production(self, snapshot: Snapshot, workers: int) -> Production:
+    def _production(self, snapshot: Snapshot, workers: int, contexts: Contexts) -> Production:
         settings = snapshot.production
         own = (settings.timeouts, settings.connections, settings.keep_alive, settings.max_age)
         key = msgspec.json.encode([settings.name, settings.urls, settings.tls, own, workers])
         known = self._productions.get(key)
         if known is None:
-            needs_tls = any(url.startswith("https:") for url in settings.urls)
             known = self._productions[key] = Production(
                 settings,
                 max(1, -(-settings.connections // workers)),
                 self.timers,
-                tls.upstream_context(settings.tls) if needs_tls else None,
+                contexts.get(_PRODUCTION),
                 random.randrange(len(settings.urls)),
             )
+        for endpoint in known.endpoints:
+            if endpoint.pool.address.tls:
+                endpoint.pool.tls = contexts[_PRODUCTION]
         return known
 
-    def _mirror(self, candidate: Candidate, workers: int) -> Mirror:
+    def _mirror(self, candidate: Candidate, workers: int, contexts: Contexts) -> Mirror:
         key = msgspec.json.encode([candidate.name, candidate.url, candidate.tls, candidate.breaker])
         known = self._mirrors.get(key)
         if known is None:
@@ -160,10 +173,11 @@ class Worker:
                 timers=self.timers,
                 reads=self.reads,
                 rate=self.rate,
-                tls=tls.upstream_context(candidate.tls) if candidate.url.startswith("https:") else None,
+                tls=contexts.get(candidate.name),
             )
         else:
             known.update(candidate, workers)
+            known.pool.tls = contexts.get(candidate.name)
         return known
 
     def _forget_snapshots(self) -> None:
@@ -177,8 +191,7 @@ class Worker:
 
     async def serve(self, listen: list[int]) -> None:
         self.recording.start()
-        downstream_tls = self.runtime.snapshot.tls
-        context = tls.downstream_context(downstream_tls) if downstream_tls is not None else None
+        context = self._context
         for fd in listen:
             sock = socket.socket(fileno=os.dup(fd))
             sock.setblocking(False)
@@ -336,10 +349,19 @@ class Worker:
 
     async def _adopt(self, client: socket.socket) -> None:
         client.setblocking(False)
-        settings = self.runtime.snapshot.tls
-        context: ssl.SSLContext | None = tls.downstream_context(settings) if settings is not None else None
         with suppress(OSError):
-            await self.loop.connect_accepted_socket(lambda: Downstream(self), client, ssl=context)
+            await self.loop.connect_accepted_socket(lambda: Downstream(self), client, ssl=self._context)
+
+
+def _upstream_contexts(snapshot: Snapshot) -> Contexts:
+    """TLS towards the upstreams that speak it, by name; a context takes tens of ms, so others get none."""
+    found: Contexts = {}
+    if any(url.startswith("https:") for url in snapshot.production.urls):
+        found[_PRODUCTION] = tls.upstream_context(snapshot.production.tls)
+    for candidate in _targets(snapshot):
+        if candidate.url.startswith("https:"):
+            found[candidate.name] = tls.upstream_context(candidate.tls)
+    return found
 
 
 def _targets(snapshot: Snapshot) -> list[Candidate]:

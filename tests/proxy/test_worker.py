@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import shutil
 import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -12,9 +13,12 @@ import pytest
 import uvloop
 
 from shadowproxy.core import outcome as o
+from shadowproxy.proxy import tls
+from shadowproxy.proxy.timers import SECOND_NS
 from shadowproxy.proxy.worker import MAX_SNAPSHOTS, Worker
 from shadowproxy.settings import snapshot as s
 from tests.proxy.world import GET, OK, POST, Make, answer, candidate, configuration, turns
+from tests.support.certificates import Authority
 
 
 def again(snapshot: s.Snapshot, generation: int, **changes: object) -> bytes:
@@ -219,7 +223,12 @@ def under_uvloop(body: Callable[[], Awaitable[None]]) -> None:
 class Serving:
     """A worker that serves a real socket in front of a real upstream that answers as `upstream` says."""
 
-    def __init__(self, upstream: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        upstream: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
+        tls: s.DownstreamTls | None = None,
+    ) -> None:
+        self._tls = tls
         self._upstream = upstream
         self._server: asyncio.Server | None = None
         self._threshold = gc.get_threshold()
@@ -229,7 +238,8 @@ class Serving:
         self._server = await asyncio.start_server(self._upstream, "127.0.0.1", 0)
         host, port = self._server.sockets[0].getsockname()[:2]
         self.worker = Worker(0, 1, "/nowhere", asyncio.get_running_loop())
-        self.worker.configure(s.encode(configuration(urls=(f"http://{host}:{port}",))))
+        self.snapshot = configuration(urls=(f"http://{host}:{port}",), tls=self._tls)
+        self.worker.configure(s.encode(self.snapshot))
         await self.worker.serve([os.dup(self.listening.fileno())])
         return self
 
@@ -289,6 +299,8 @@ def test_a_drain_ends_idle_connections_and_waits_for_busy_ones() -> None:
         async with Serving(slow) as serving:
             idle, busy = serving.client(b""), serving.client(GET)
             await asked.wait()
+            for connection in serving.worker.connections:
+                connection._born_ns -= 2 * SECOND_NS  # one that is young may still send a request
             task = asyncio.create_task(serving.worker.drain(0.0, 5.0))
             assert await serving.read(idle) == b""
             assert not task.done()
@@ -331,3 +343,71 @@ async def test_an_answer_too_long_for_one_read_is_streamed(make: Make) -> None:
     assert client.got == answer(10) + b"01234"
     upstream.receive(b"56789")
     assert client.got.endswith(b"0123456789")
+
+
+# -- certificates
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("certificates"))
+
+
+async def test_only_upstreams_that_speak_tls_cost_a_context(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is tens of milliseconds of the loop that serves production."""
+    made: list[s.UpstreamTls] = []
+    monkeypatch.setattr(tls, "upstream_context", lambda settings: made.append(settings))
+    snapshot = configuration(candidate(), twin=s.Candidate(name="twin", url="https://twin.test"))
+    world = make(snapshot)
+    assert len(made) == 1
+    world.worker.prepare(again(snapshot, 2))
+    assert len(made) == 2
+    world.worker.commit(2)
+    assert len(made) == 2  # what was prepared is what takes effect
+
+
+async def test_a_reload_reads_the_certificates_of_upstreams_again(make: Make, authority: Authority) -> None:
+    own = s.UpstreamTls(ca=authority.ca)
+    snapshot = configuration(
+        s.Candidate(name="v2", url="https://v2.test", tls=own),
+        production=s.Production(urls=("https://v1.test",), tls=own),
+    )
+    world = make(snapshot)
+    runtime = world.worker.runtime
+    pools = [runtime.production.endpoints[0].pool, runtime.mirrors["v2"].pool]
+    before = [pool.tls for pool in pools]
+    assert all(before)
+    world.worker.prepare(again(snapshot, 2))
+    assert [pool.tls for pool in pools] == before
+    world.worker.commit(2)
+    assert world.worker.runtime.production is runtime.production
+    assert all(pool.tls is not None and pool.tls is not old for pool, old in zip(pools, before, strict=True))
+
+
+def test_a_reload_reads_the_server_s_certificate_again(authority: Authority, tmp_path: Path) -> None:
+    async def body() -> None:
+        files = s.DownstreamTls(certificate=str(tmp_path / "cert.pem"), key=str(tmp_path / "key.pem"))
+
+        def install(name: str) -> None:
+            identity = authority.issue(name)
+            shutil.copy(identity.certificate, files.certificate)
+            shutil.copy(identity.key, files.key)
+
+        install("old.test")
+        async with Serving(_ok, tls=files) as serving:
+            seen = []
+            for number in (2, 3):
+                host, port = serving.listening.getsockname()
+                context = authority.client()
+                context.check_hostname = False
+                _, writer = await asyncio.open_connection(host, port, ssl=context)
+                certificate = writer.get_extra_info("peercert")
+                seen += [value for kind, value in certificate["subjectAltName"] if kind == "DNS"]
+                writer.close()
+                install("new.test")
+                serving.worker.prepare(again(serving.snapshot, number))
+                serving.worker.commit(number)
+            assert seen == ["old.test", "new.test"]
+            await serving.worker.drain(0.0, 0.0)
+
+    under_uvloop(body)
