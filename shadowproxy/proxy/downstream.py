@@ -403,7 +403,8 @@ class Downstream(asyncio.Protocol):
         if self.mode == BODY:
             self.worker.timers.arm(self, self.worker.runtime.body_idle_ns)
         elif self.mode == HEAD:
-            self.worker.timers.arm(self, self.worker.runtime.keep_alive_ns)
+            runtime = self.worker.runtime
+            self.worker.timers.arm(self, runtime.head_timeout_ns if self._held else runtime.keep_alive_ns)
             if self._held or self._paused_reading:
                 self.worker.loop.call_soon(self._next)
 
@@ -508,6 +509,7 @@ class Downstream(asyncio.Protocol):
         if self.transport.can_write_eof():
             with suppress(OSError):
                 self.transport.write_eof()
+            self._unsent = self.transport.get_write_buffer_size()
             self.worker.timers.arm(self, SECOND_NS)
         else:
             self.close()
@@ -531,9 +533,9 @@ class Downstream(asyncio.Protocol):
     # -- deadlines ---------------------------------------------------------------------------------------------------
 
     def expired(self) -> None:
-        if self._paused_writing or self.mode == CLOSED:
+        if self._paused_writing or self.mode in (LINGER, CLOSED):
             left = self.transport.get_write_buffer_size()
-            if left < self._unsent:
+            if 0 < left < self._unsent:
                 self._watch_reader(left)
                 return
             self._leave()
@@ -545,8 +547,6 @@ class Downstream(asyncio.Protocol):
                 self.close()
         elif self.mode == BODY and self.exchange is not None:
             self._abort_body(self.exchange, Refused(408, "request_timeout", "The request's body stopped coming."))
-        elif self.mode == LINGER:
-            self.transport.abort()
 
 
 def _too_large(runtime: Runtime) -> Refused:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import socket
 
 from shadowproxy.settings import snapshot as s
 from tests.proxy.world import GET, OK, POST, Make, answer, candidate, configuration, post, turns
@@ -170,3 +171,50 @@ async def test_pipelined_requests_are_answered_in_order_and_one_at_a_time(make: 
         upstream.receive(answer(3) + body)
         await turns()
     assert re.findall(rb"\r\n\r\n(one|two|thr)", client.got) == [b"one", b"two", b"thr"]
+
+
+async def test_a_slow_client_gets_the_end_of_an_early_answer(make: Make) -> None:
+    """Less than fills the client, so nothing is paused; the connection lingers until it has been read."""
+    world = make()
+    upstream, client = world.production.idle(), world.client()
+    client.transport.peer_reads = False
+    client.send(post(100) + b"some of it")
+    upstream.receive(answer(50_000).replace(b"200 OK", b"413 Too Large") + bytes(50_000))
+    for _ in range(3):
+        world.clock.sleep(1.0)
+        client.transport.read(10_000)
+    assert not client.transport.aborted
+    client.transport.read_all()
+    world.clock.sleep(61)
+    assert client.transport.aborted  # it read everything, and never left
+
+
+async def test_a_head_that_began_before_the_client_was_full_has_no_more_time_than_any(make: Make) -> None:
+    world = make(configuration(limits=s.Limits(head_timeout=2.0, keep_alive=75.0)))
+    upstream, client = world.production.idle(), world.client()
+    client.send(GET)
+    upstream.receive(OK)
+    client.send(b"GET / HT")
+    client.protocol.pause_writing()
+    client.protocol.resume_writing()
+    await turns()
+    world.clock.sleep(2.3)
+    assert client.got.startswith(OK + b"HTTP/1.1 408")
+
+
+async def test_a_client_that_half_closes_while_it_is_full_gets_the_rest(make: Make) -> None:
+    world = make()
+    upstream, client = world.production.idle(), world.client()
+    client.transport.peer_reads = False
+    client.send(GET)
+    upstream.receive(answer(LARGE) + bytes(LARGE))
+    client.transport.theirs.shutdown(socket.SHUT_WR)
+    assert client.protocol.has_left()
+    client.protocol.left_while_paused()
+    world.clock.sleep(10)
+    client.transport.read(LARGE // 2)
+    assert not client.transport.aborted
+    client.transport.read_all()
+    await turns()
+    assert client.transport.lost
+    assert len(client.got) == LARGE + len(answer(LARGE))
