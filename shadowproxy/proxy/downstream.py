@@ -20,6 +20,7 @@ from contextlib import suppress
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Final, cast
 
+from shadowproxy.core.outcome import TRUNCATED
 from shadowproxy.http1 import chunked, refusal
 from shadowproxy.http1.chunked import ChunkedDecoder, ChunkedError
 from shadowproxy.http1.refusal import Refused, bad_request
@@ -132,6 +133,16 @@ class Downstream(asyncio.Protocol):
             return
         if self._served or perf_counter_ns() - self._born_ns > SECOND_NS:
             self.close()
+
+    def outlive(self, generation: int) -> None:
+        """End a tunnel or a stream that began with a configuration as old as `generation`: few are kept alive."""
+        tunnel, exchange = self._tunnel, self.exchange
+        if tunnel is not None and tunnel.generation <= generation:
+            self._leave()
+            self.close()
+        elif exchange is not None and exchange.began and exchange.runtime.generation <= generation:
+            detail = "The configuration that this stream began with is no longer kept."
+            exchange.production_failed(TRUNCATED, "draining", detail)
 
     def _has_unread(self) -> bool:
         """Whether the kernel holds bytes that the loop has yet to read: closing now would reset the connection."""

@@ -16,6 +16,7 @@ class Tunnel:
     def __init__(self, downstream: Downstream, connection: ProductionConnection, runtime: Runtime) -> None:
         self._downstream = downstream
         self._connection = connection
+        self.generation = runtime.generation
         self._idle_ns = runtime.tunnel_idle_ns
         self._last_ns = runtime.idle_ns
         connection.open_tunnel(self)

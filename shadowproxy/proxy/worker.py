@@ -137,6 +137,8 @@ class Worker:
             snapshot, production, targets, self.ledger, self._routes
         )
         self._forget_snapshots()
+        for connection in list(self.connections):
+            connection.outlive(snapshot.generation - MAX_SNAPSHOTS)
         for key, old in [(key, old) for key, old in self._productions.items() if old is not production]:
             del self._productions[key]
             old.close()

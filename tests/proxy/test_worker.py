@@ -153,6 +153,23 @@ async def test_the_snapshot_of_a_request_in_flight_is_kept(make: Make) -> None:
     assert len(known) <= MAX_SNAPSHOTS
 
 
+async def test_a_stream_outlives_seven_reloads_and_not_eight(make: Make) -> None:
+    snapshot = configuration()
+    world = make(snapshot)
+    upstream, client = world.production.idle(), world.client()
+    client.send(GET)
+    upstream.receive(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n")
+    for generation in range(2, MAX_SNAPSHOTS + 1):
+        world.worker.prepare(again(snapshot, generation))
+        world.worker.commit(generation)
+    assert not client.transport.closing
+    world.worker.prepare(again(snapshot, MAX_SNAPSHOTS + 1))
+    world.worker.commit(MAX_SNAPSHOTS + 1)
+    assert client.transport.closing
+    assert not client.got.endswith(b"0\r\n\r\n"), "a cut stream must not look whole"
+    assert upstream.aborted
+
+
 # -- shedding and counting
 
 
