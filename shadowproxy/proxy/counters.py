@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_right
+from collections.abc import Callable
 from typing import Final
 
 # OpenTelemetry's buckets for HTTP durations, and finer ones below, for the proxy's own time.
@@ -14,20 +15,37 @@ _BUCKETS_NS: Final = [round(bound * 1e9) for bound in BUCKETS_S]
 
 
 class Histogram:
-    """Counts by bucket; observations in ns."""
+    """Counts by bucket; observations in ns.
 
-    __slots__ = ("counts", "sum_ns")
+    To observe is to append to a list, without a Python call; the sweep folds the list into the buckets ten times a
+    second, and sorts it for that: a third of the cost of a search for each (python -m timeit).
+    """
+
+    __slots__ = ("_counts", "_seen", "_sum_ns", "observe")
 
     def __init__(self) -> None:
-        self.counts = [0] * (len(_BUCKETS_NS) + 1)
-        self.sum_ns = 0
+        self._counts = [0] * (len(_BUCKETS_NS) + 1)
+        self._sum_ns = 0
+        self._seen: list[int] = []
+        self.observe: Callable[[int], None] = self._seen.append
 
-    def observe(self, ns: int) -> None:
-        self.counts[bisect_left(_BUCKETS_NS, ns)] += 1
-        self.sum_ns += ns
+    def fold(self) -> None:
+        seen = self._seen
+        if not seen:
+            return
+        self._sum_ns += sum(seen)
+        seen.sort()
+        at = 0
+        for bucket, bound in enumerate(_BUCKETS_NS):
+            end = bisect_right(seen, bound, at)
+            self._counts[bucket] += end - at
+            at = end
+        self._counts[-1] += len(seen) - at
+        seen.clear()
 
     def export(self) -> tuple[list[float], list[int], float]:
-        return BUCKETS_S, list(self.counts), self.sum_ns / 1e9
+        self.fold()
+        return BUCKETS_S, list(self._counts), self._sum_ns / 1e9
 
 
 class RouteCounters:

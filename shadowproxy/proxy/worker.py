@@ -220,6 +220,11 @@ class Worker:
         self._swept_at = now
         self._late = self._late + 1 if self._lag_ns > LAG_NS else 0
         self.timers.sweep()
+        self._overhead.fold()
+        for counters in self._routes.values():
+            counters.durations.fold()
+        for production in self._productions.values():
+            production.durations.fold()
         for connection in [connection for connection in self.paused if connection.has_left()]:
             connection.left_while_paused()
         seconds = self.loop.time()
