@@ -1,0 +1,74 @@
+"""Intervals for what is shown and not gated: the same sequences and looks as for gates, at one confidence."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from shadowproxy.stats import looks
+from shadowproxy.stats.arrays import Floats
+from shadowproxy.stats.evidence import Evidence
+from shadowproxy.stats.facts import Terms
+from shadowproxy.stats.methods import METHODS, Levels, difference_rows, rate_rows
+from shadowproxy.stats.metrics import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Of a share, or of a difference of two; `low` and `high` are None where nothing bounds it yet."""
+
+    estimate: float | None
+    low: float | None
+    high: float | None
+    n: int
+    method: str
+
+
+def rate(
+    evidence: Evidence, events: str, trials: str, terms: Terms, *, alike: bool = False, final: bool = False
+) -> Interval:
+    """Columns by name. Raises evidence.NotCounted.
+
+    `alike`: neighbouring trials resemble each other, as the items of a request do, so that only buckets count.
+    """
+    s, n = evidence.column(events), evidence.column(trials)
+    return _interval(Kind.RATE, rate_rows(s, n, np.zeros(len(n))), terms, final, alike)
+
+
+def difference(
+    evidence: Evidence,
+    events: str,
+    of_reference: str,
+    trials: str,
+    terms: Terms,
+    *,
+    alike: bool = False,
+    final: bool = False,
+) -> Interval:
+    """P(only the one) − P(only the reference). `alike` as above, for latencies."""
+    b, c, n = (evidence.column(name) for name in (events, of_reference, trials))
+    return _interval(Kind.DIFFERENCE, difference_rows(b, c, n, np.zeros(len(n))), terms, final, alike)
+
+
+def _interval(kind: Kind, rows: Floats, terms: Terms, final: bool, alike: bool = False) -> Interval:
+    method = METHODS[kind]
+    name = method.one_look_name if final else method.name
+    if not rows.shape[1] or rows[0].sum() == 0:
+        return Interval(None, None, None, 0, name)
+    sums = np.cumsum(rows, axis=1)
+    levels = Levels(terms.alpha, terms.alpha)
+    if final:
+        ends = method.one_look(sums[:, -1:], levels, alike)
+    else:
+        ends = method.sequence(sums[:, looks.schedule(sums.shape[1]) - 1], levels, alike)
+    low, high = (float(end[-1]) for end in looks.running(ends.low, ends.high))
+    estimate = float(method.estimate(sums[:, -1:])[0])
+    return Interval(
+        None if math.isnan(estimate) else estimate,
+        max(low, method.least) if math.isfinite(low) else None,
+        min(high, method.most) if math.isfinite(high) else None,
+        round(float(sums[0, -1])),
+        name,
+    )
