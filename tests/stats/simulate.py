@@ -45,8 +45,10 @@ GATES = (
 )
 
 # Limits at the very value that equal sides have: nothing here may be called a FAIL, or a PASS, more often than 5 %.
+# For errors a limit of 0 itself means "not once", which independent errors of equal sides break at once, so that the
+# limit is the next number above it.
 AT_EQUALITY = (
-    Gate("error_rate_increase", 0.0),
+    Gate("error_rate_increase", 1e-12),
     Gate("slower_share", 0.0),
     Gate("excess_disagreement", 0.0),
     Gate("latency_p50_ratio", 1.0),

@@ -31,9 +31,9 @@ def test_it_is_the_smallest_number_of_pairs_that_clears_the_limit() -> None:
 
 
 def test_a_fail_is_waited_for_as_well() -> None:
-    factor = multiple(ERRORS, steady(50, only_candidate_bad=1))
+    factor = multiple(ERRORS, steady(40, only_candidate_bad=1))
     assert factor is not None
-    n = round(factor * 5000)
+    n = round(factor * 4000)
     assert (
         float(union.low_end(0.01 * n, 0, n, 0.05)[0]) > 0.005 >= float(union.low_end(0.01 * (n - 1), 0, n - 1, 0.05)[0])
     )
