@@ -15,12 +15,12 @@ from shadowproxy.report import figures, hints, labels, ledger, query, scope, sen
 from shadowproxy.report.labels import Labelled
 from shadowproxy.report.ledger import Ledger
 from shadowproxy.report.query import Cell, Span
-from shadowproxy.report.record import Candidate, Field, Flow, Metric, Report, Segment, Sources, Window
+from shadowproxy.report.record import Candidate, Field, Flow, Metric, Report, Segment, Sources, Terms, Window
 from shadowproxy.report.scope import Scope, Trial
 from shadowproxy.report.source import DEFAULT_PATH, Source
 from shadowproxy.report.views import Loaded
 from shadowproxy.report.words import moment, plain
-from shadowproxy.settings.snapshot import Snapshot
+from shadowproxy.settings.snapshot import Snapshot, Statistics
 from shadowproxy.stats.tally import Key, Tally, merge
 
 FORMAT_VERSION = 1
@@ -83,8 +83,21 @@ def report(con: duckdb.DuckDBPyConnection, source: Source, loaded: Loaded, wishe
         sources=Sources(
             files=loaded.files, pairs=loaded.pairs, torn_lines=loaded.torn_lines, bad_lines=loaded.bad_lines
         ),
+        terms=_terms(wishes),
         hints=[hint for candidate in candidates.values() for hint in candidate.hints] + sentences.of_sources(loaded),
         candidates=candidates,
+    )
+
+
+def _terms(wishes: Wishes) -> Terms:
+    statistics = wishes.snapshot.statistics if wishes.snapshot else Statistics()
+    return Terms(
+        confidence=statistics.confidence,
+        coverage=statistics.coverage,
+        at_least_pairs=statistics.at_least.pairs,
+        at_least_s=statistics.at_least.time,
+        bucket_s=statistics.bucket,
+        final=False,
     )
 
 
@@ -129,7 +142,6 @@ def _candidate(trial: Trial, rows: Rows, wishes: Wishes, source: Source) -> Cand
         origin=span.origin,
         headline="",
         verdict=None,
-        reason=sentences.NOTHING_JUDGED,
         window=Window(from_=moment(span.from_us), to=moment(span.to_us)),
         seconds=seconds,
         pairs=tally.pairs,

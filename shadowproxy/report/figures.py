@@ -6,7 +6,17 @@ import math
 from typing import Any
 
 from shadowproxy.report.ledger import Ledger
-from shadowproxy.report.record import COUNT, Errors, Incomparable, Latency, Load, Nonfinite, Rate, Segment
+from shadowproxy.report.record import (
+    COUNT,
+    POINT_ESTIMATE,
+    Errors,
+    Incomparable,
+    Latency,
+    Load,
+    Nonfinite,
+    Rate,
+    Segment,
+)
 from shadowproxy.stats.quantiles import shown
 from shadowproxy.stats.tally import Tally
 
@@ -101,6 +111,7 @@ def latency(t: Tally, reference: str, measured: tuple[Any, ...] | None) -> Laten
         shadow=roles["shadow"],
         twin=roles["twin"] if twin_n else None,
         difference={**roles["difference"], "low": None, "high": None},
+        difference_method=POINT_ESTIMATE,
         infinite=[
             f"{role}.{name}"
             for role, values in roles.items()

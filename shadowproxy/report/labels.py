@@ -125,6 +125,7 @@ def _accuracy(
         bad_to_good=bad_to_good,
         mcnemar_p=mcnemar.exact_p(good_to_bad, bad_to_good),
         mcnemar_method=mcnemar.METHOD,
+        accuracy_drop=rate(good_to_bad - bad_to_good, n),
     )
 
 

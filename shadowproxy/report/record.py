@@ -1,12 +1,11 @@
-"""The report as a record: the shape of the JSON, and all that the text knows.
+"""The report as a record: the shape of the JSON, and all that every format knows.
 
-A rate is a fraction (0.005 = 0.5 %). `low` and `high` are null and `method` says "point estimate" as long as no
-interval has been computed; a reader must not take an estimate for a bound.
+A rate is a fraction (0.005 = 0.5 %). `low` and `high` are null where nothing bounds it yet; `method` names the
+interval, "point estimate" where there is none: a reader must not take an estimate for a bound. What is null was not
+measured.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import msgspec
 
@@ -26,6 +25,51 @@ class Rate(_Record, frozen=True, kw_only=True):
     low: float | None = None
     high: float | None = None
     method: str = POINT_ESTIMATE
+
+
+class Needed(_Record, frozen=True, kw_only=True):
+    """`pairs` in all, `more` of them than there are, and how long those take at the trial's rate."""
+
+    pairs: int
+    more: int
+    seconds: float
+
+
+class Gate(_Record, frozen=True, kw_only=True):
+    """One gate's record. Limit, estimate and ends are in `unit`: fractions for `pp` and `%`, a factor for `x`.
+
+    FAIL stands on `low`, PASS on `high`; for a gate that says `>=` the other way round. `parts` has one record for each
+    value where the gate is about every value of a slice; its own figures are then those of the worst.
+    """
+
+    name: str  # as it is written before the operator: slower_share{by=10%}
+    metric: str
+    options: dict[str, str]
+    title: str  # in a few words: Clearly slower (> 10 %)
+    about: str  # one sentence that defines it
+    unit: str  # pp, %, x, 0-1, or own
+    operator: str  # <= or >=
+    limit: float
+    reference: str  # "twin" or "production"
+    method: str
+    n: int
+    estimate: float | None
+    low: float | None
+    high: float | None
+    verdict: str
+    reason: str | None  # of the closed set
+    explanation: str  # the reason as a sentence
+    needed: Needed | None
+    value: str | None = None  # of the slice
+    parts: list[Gate] = []
+
+
+class SelfCheck(_Record, frozen=True, kw_only=True):
+    """The same error and latency gates over the twin, as if it were a candidate."""
+
+    verdict: str | None
+    sentence: str
+    gates: list[Gate]
 
 
 class Window(_Record, frozen=True, kw_only=True, rename={"from_": "from"}):
@@ -81,10 +125,24 @@ class Latency(_Record, frozen=True, kw_only=True):
     shadow: dict[str, float | None]
     twin: dict[str, float | None] | None
     difference: dict[str, float | None]
+    difference_method: str  # of the interval `difference.low` … `difference.high`, which is that of its median
     infinite: list[str]
     slower_share: Rate
     slower: int
     faster: int
+    # [quantile, ms] at shares 0.01, 0.02 … 0.99, for drawing: production, shadow, twin, difference.
+    curves: dict[str, list[tuple[float, float | None]]] = {}
+
+
+class Stream(_Record, frozen=True, kw_only=True):
+    """Streamed answers; quantiles in ms by role, as in Latency."""
+
+    pairs: int
+    first_token_ms: dict[str, dict[str, float | None]]
+    per_token_ms: dict[str, dict[str, float | None]]
+    tokens: dict[str, float | None]  # mean by role
+    first_token_slower_share: Rate
+    per_token_slower_share: Rate
 
 
 class Field(_Record, frozen=True, kw_only=True):
@@ -92,8 +150,8 @@ class Field(_Record, frozen=True, kw_only=True):
     kind: str
     count: int
     noise_count: int | None
-    e_value: float | None
-    flagged: bool | None
+    e_value: float | None  # against "no more often than noise"; null without a twin
+    flagged: bool | None  # by e-BH over all fields
     examples: list[str]
 
 
@@ -103,9 +161,22 @@ class Flow(_Record, frozen=True, kw_only=True):
     count: int
 
 
+class Confusion(_Record, frozen=True, kw_only=True):
+    """Decisions of production (rows) against the candidate's (columns), the commonest labels; in items."""
+
+    labels: list[str]
+    counts: list[list[int]]
+    items: int  # all, those of labels that are not shown too
+    agreement: float | None
+    kappa: float | None  # Cohen's, over all labels
+
+
 class Metric(_Record, frozen=True, kw_only=True):
     mean: float
     n: int
+    low: float | None = None
+    high: float | None = None
+    method: str = POINT_ESTIMATE
 
 
 class Segment(_Record, frozen=True, kw_only=True):
@@ -118,6 +189,8 @@ class Segment(_Record, frozen=True, kw_only=True):
     difference: Rate
     excess_disagreement: Rate
     slower_share: Rate
+    e_values: dict[str, float] = {}  # by metric that was looked at: "worse than the reference here"
+    flagged: list[str] = []  # the metrics that e-BH flags among all slices × metrics
 
 
 class Labels(_Record, frozen=True, kw_only=True):
@@ -126,6 +199,7 @@ class Labels(_Record, frozen=True, kw_only=True):
     ambiguous: int
     unused: int
     undecided: int  # matched pairs in which a side decided nothing
+    bias: str | None = None  # a sentence where labels exist mostly for one of production's predictions
 
 
 class Accuracy(_Record, frozen=True, kw_only=True):
@@ -135,6 +209,41 @@ class Accuracy(_Record, frozen=True, kw_only=True):
     bad_to_good: int
     mcnemar_p: float
     mcnemar_method: str
+    accuracy_drop: Rate
+
+
+class Losses(_Record, frozen=True, kw_only=True):
+    """How far predictions that are right by degrees lie from their labels: Brier score and log loss of scores in
+    [0, 1] against labels 0 and 1, absolute error of numbers. Means by side over the same items."""
+
+    kind: str  # "score" or "number"
+    n: int
+    production: dict[str, float | None]
+    shadow: dict[str, float | None]
+
+
+class Versus(_Record, frozen=True, kw_only=True):
+    """This candidate less another one, on the requests that both received."""
+
+    requests: int
+    errors: Rate
+    disagreement: Rate
+    slower: Rate
+
+
+class Moment(_Record, frozen=True, kw_only=True, rename={"from_": "from"}):
+    """A stretch of the trial, for drawing: shares within it, medians in ms."""
+
+    from_: str
+    seconds: float
+    pairs: int
+    candidate_errors: float | None
+    reference_errors: float | None
+    disagreement: float | None
+    noise: float | None
+    slower_share: float | None
+    candidate_p50_ms: float | None
+    reference_p50_ms: float | None
 
 
 class Load(_Record, frozen=True, kw_only=True):
@@ -157,14 +266,19 @@ class Candidate(_Record, frozen=True, kw_only=True):
     trial: str
     production: str
     origin: str | None
-    headline: str  # summary and reason
+    headline: str  # the summary and what follows from it: JUDGEMENT §8's sentences
     summary: str = ""
     verdict: str | None
-    reason: str
+    reason: str | None = None  # of the closed set, where the verdict is INCONCLUSIVE
+    needed: Needed | None = None
+    gated: bool = True
+    expect: str | None = None  # null where gates are given
+    banners: list[str] = []  # to be read before anything else: paused, stale, no recorder
     window: Window
     seconds: float | None
     pairs: int
     warmup_pairs: int
+    open_pairs: int = 0  # in time buckets that are not closed yet: not counted
     twin_pairs: int
     coverage: Rate
     ledger: Ledger | None
@@ -180,25 +294,40 @@ class Candidate(_Record, frozen=True, kw_only=True):
     noise: Rate
     excess_disagreement: Rate
     latency_ms: Latency
-    stream: None
+    stream: Stream | None
     fields: list[Field]
     fields_total: int
     classes: list[Flow]
+    confusion: Confusion | None = None
     metrics: dict[str, Metric]
     slices: dict[str, dict[str, Segment]]
     routes: dict[str, Segment]
+    slices_looked_at: int = 0  # slices and routes × metrics that e-BH flagged among
+    timeline: list[Moment] = []
     versions: dict[str, list[str]]
     rules: list[str]
     protocols: dict[str, int]
     decision_is_known: bool  # false: no prediction is configured, so any compared difference is another decision
-    self_check: None
+    self_check: SelfCheck | None
     labels: Labels | None
     accuracy: Accuracy | None
-    versus: None
-    gates: list[Any]
+    losses: Losses | None = None
+    versus: dict[str, Versus] | None
+    gates: list[Gate]
     hints: list[str]
     not_known: list[str]
     next: list[Step]
+
+
+class Terms(_Record, frozen=True, kw_only=True):
+    """What the judging stood on."""
+
+    confidence: float
+    coverage: float
+    at_least_pairs: int
+    at_least_s: float
+    bucket_s: float
+    final: bool  # one look at a closed log: the intervals are void if somebody looked before
 
 
 class Report(_Record, frozen=True, kw_only=True):
@@ -207,5 +336,6 @@ class Report(_Record, frozen=True, kw_only=True):
     verdict: str | None
     window: Window
     sources: Sources
+    terms: Terms
     hints: list[str]
     candidates: dict[str, Candidate]

@@ -102,7 +102,7 @@ def test_hostile_text_is_escaped_and_lines_stay_short(log: PairLog) -> None:
 def test_json_has_the_keys_of_the_contract(log: PairLog) -> None:
     log.pair(times=30, shadow=timed_out(), comparison=incomparable("shadow_incomplete"))
     document = json.loads(as_json(report_on(log.write())))
-    assert {"v", "headline", "verdict", "window", "sources", "hints", "candidates"} == set(document)
+    assert {"v", "headline", "verdict", "window", "sources", "terms", "hints", "candidates"} == set(document)
     assert document["window"] == {"from": "2026-03-01T14:00:00.000000Z", "to": "2026-03-01T14:29:00.000000Z"}
     assert document["sources"] == {"files": 1, "pairs": 30, "torn_lines": 0, "bad_lines": 0}
     candidate = document["candidates"]["v2"]
