@@ -75,10 +75,12 @@ class AdminProcess:
         )
         await runner.setup()
         await web.SockSite(runner, self._listen, backlog=BACKLOG).start()
+        self._view.verdicts.start()
         self._child.ready()
         self._child.start_heartbeat(lambda: Heartbeat(Stats()))
         drain = await self._end
         await asyncio.sleep(drain.delay_s)
+        await self._view.verdicts.close()
         try:
             async with asyncio.timeout(drain.grace_s):
                 await runner.cleanup()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
@@ -10,6 +10,7 @@ from aiohttp import web
 from shadowproxy.settings.snapshot import Snapshot
 
 from .asking import Asker
+from .verdicts import Verdicts
 
 
 @dataclass(slots=True)
@@ -18,6 +19,10 @@ class View:
 
     snapshot: Snapshot
     asker: Asker
+    verdicts: Verdicts = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.verdicts = Verdicts(lambda: self.snapshot)  # tells nothing until it is started
 
     async def status(self) -> dict[str, Any]:
         """Everything the supervisor knows (`supervisor/status.py`)."""

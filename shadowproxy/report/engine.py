@@ -27,14 +27,14 @@ _PATTERN_SIGNS = frozenset("*?[\\")
 
 
 @contextmanager
-def opened(memory_bytes: int | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+def opened(memory_bytes: int | None = None, threads: int = _MAX_THREADS) -> Iterator[duckdb.DuckDBPyConnection]:
     """A database in memory that spills into a directory of its own, removed at the end."""
     with tempfile.TemporaryDirectory(prefix="shadowproxy-report-", ignore_cleanup_errors=True) as spill:
         con = duckdb.connect(
             config={
                 "memory_limit": f"{(memory_bytes or _memory_share()) >> 20}MiB",
                 "temp_directory": spill,
-                "threads": min(os.cpu_count() or 1, _MAX_THREADS),
+                "threads": min(os.cpu_count() or 1, threads),
                 "autoinstall_known_extensions": False,
                 "autoload_known_extensions": False,
             }
