@@ -4,24 +4,40 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import subprocess
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
 import shadowproxy
 
+_VERSION = re.compile(r"\d+\.\d+(?:\.\d+)*")
 _LIBRARIES = ("uvloop", "httptools", "msgspec", "orjson")
 
 
-def describe(nginx: str) -> dict[str, str]:
-    """Machine and versions, in the order in which they are printed."""
-    said = subprocess.run([nginx, "-v"], capture_output=True, text=True, check=True).stderr
+def describe(*peers: str) -> dict[str, str]:
+    """Machine and versions, in the order in which they are printed. `peers` are programs: "nginx", or a path to one."""
     return {
         "machine": f"{_processor()}, {os.cpu_count()} cores, Linux {platform.release()}",
         "shadowproxy": f"{shadowproxy.__version__} ({_revision()})",
         "Python": f"{platform.python_version()}, " + ", ".join(f"{name} {version(name)}" for name in _LIBRARIES),
-        "nginx": said.strip().rpartition("/")[2],
+        **{Path(peer).name: _version(peer) for peer in peers},
     }
+
+
+def lines(facts: Mapping[str, str]) -> str:
+    """One line each, as every table is introduced."""
+    return "\n".join(f"- {name}: {value}" for name, value in facts.items())
+
+
+def _version(program: str) -> str:
+    """The first number with a point in what the program says of itself, however it likes to be asked."""
+    for flag in ("-v", "--version"):
+        done = subprocess.run([program, flag], capture_output=True, text=True, check=False)
+        if found := _VERSION.search(done.stdout + done.stderr):
+            return found[0]
+    return "version unknown"
 
 
 def _processor() -> str:

@@ -23,6 +23,7 @@ from urllib.request import ProxyHandler, build_opener
 
 from bench import nginx, shadow
 from bench.cores import busy_s, cpu_ns, pinned, tree
+from bench.failure import MeasurementError
 from bench.offer import encode
 from bench.scenarios import Scenario, request_for
 from shadowproxy.bench.plan import Plan
@@ -31,10 +32,6 @@ _READY_S = 30.0
 _SETTLED_OVER_S = 0.25
 _SETTLED_SHARE = 0.04  # of a core
 _CLONE = Path(__file__).parent.parent  # `python -m` finds the package here, installed or not
-
-
-class MeasurementError(Exception):
-    """Something did not start or did not answer; the message says which and what it said."""
 
 
 @dataclass(frozen=True, slots=True)

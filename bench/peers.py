@@ -13,12 +13,13 @@ import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
-from bench.machine import describe
-from bench.measure import Load, MeasurementError, Sample, measure
+from bench.failure import MeasurementError
+from bench.machine import describe, lines
+from bench.measure import Load, Sample, measure
 from bench.nginx import find_nginx
+from bench.results import keep
 from bench.scenarios import SCENARIOS
 from bench.table import cpu_table, latency_table, warnings
 
@@ -49,7 +50,7 @@ def main(words: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 4
     facts = {**describe(program), "command": shlex.join(["python", "-m", "bench.peers", *(words or sys.argv[1:])])}
-    _keep(facts, load, rounds)
+    keep("peers", {**facts, "load": asdict(load), "rounds": [[asdict(s) for s in each] for each in rounds]})
     text = _text(facts, load, rounds, chosen.scenario)
     print(text)
     if chosen.docs:
@@ -96,21 +97,6 @@ def _measure(load: Load, count: int, scenarios: list[str], proxies: list[str], p
     return rounds
 
 
-def _keep(facts: dict[str, str], load: Load, rounds: list[list[Sample]]) -> None:
-    now = datetime.now(UTC)
-    results = _HERE / "results"
-    results.mkdir(exist_ok=True)
-    kept = {
-        "at": now.isoformat(),
-        **facts,
-        "load": asdict(load),
-        "rounds": [[asdict(s) for s in each] for each in rounds],
-    }
-    file = results / f"peers-{now:%Y%m%dT%H%M%SZ}.json"
-    file.write_text(json.dumps(kept, indent=1), encoding="utf-8")
-    print(f"kept in {file.relative_to(_HERE.parent)}", file=sys.stderr)
-
-
 def _text(facts: dict[str, str], load: Load, rounds: list[list[Sample]], scenarios: list[str]) -> str:
     titles = {each.name: each.title for each in SCENARIOS if each.name in scenarios}
     budgets = json.loads((_HERE / "budgets.json").read_text(encoding="utf-8"))
@@ -119,7 +105,7 @@ def _text(facts: dict[str, str], load: Load, rounds: list[list[Sample]], scenari
         f"{load.window_s:g} s; median (smallest–largest)"
     )
     parts = [
-        "\n".join(f"- {name}: {value}" for name, value in {**facts, "load": terms}.items()),
+        lines({**facts, "load": terms}),
         cpu_table(rounds, titles, budgets),
         latency_table(rounds, titles),
         *(f"Warning: {sentence}" for sentence in warnings(rounds)),

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import nginx, peers, shadow
+from bench import nginx, peers, results, shadow
 from bench.cores import pinned
-from bench.measure import Load, MeasurementError, measure, settle
+from bench.failure import MeasurementError
+from bench.measure import Load, measure, settle
 from bench.offer import decode, encode
 from bench.scenarios import BODY, SCENARIOS, Scenario, request_for
 from shadowproxy.bench.plan import Plan
@@ -94,6 +95,7 @@ def test_the_command_prints_its_tables_and_keeps_its_figures(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(peers, "_HERE", tmp_path)
+    monkeypatch.setattr(results, "PLACE", tmp_path / "results")
     (tmp_path / "budgets.json").write_text("{}", encoding="utf-8")
     short = ["--quick", "--rounds", "1", "--window", "0.3", "--rate", "200"]
     assert peers.main([*short, "--scenario", "pass", "--proxy", "direct", "nginx"]) == 0

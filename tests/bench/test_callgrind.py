@@ -1,0 +1,65 @@
+"""A dump of callgrind is read as its format says, and a real worker is counted."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench import callgrind
+from bench.callgrind import Stretch
+from bench.failure import MeasurementError
+from bench.instructions import CASES, Count, count, per_request, text
+
+# f calls g: 3 own instructions on two lines, then g's 40 as the cost of the call; g calls itself.
+DUMP = b"""# callgrind format
+version: 1
+events: Ir sysCount sysTime
+
+fl=(unknown)
+fn=f
+10 2 1 7
+11 1
+cfn=g
+calls=1 20
+11 40 1 9
+
+fn=g
+20 30
+cfn=g'2
+calls=1 20
+20 10
+
+fn=g'2
+20 10
+
+totals: 43 1 7
+"""
+
+
+def test_a_function_owns_what_its_callees_do_not() -> None:
+    assert callgrind.read(DUMP) == Stretch(43, 1, {"f": 3, "g": 40})
+
+
+def test_what_is_no_dump_is_refused() -> None:
+    with pytest.raises(MeasurementError, match="no callgrind dump"):
+        callgrind.read(b"==1== Callgrind")
+
+
+def test_what_an_idle_worker_does_in_the_same_time_is_taken_off() -> None:
+    # (1000 - 0.5 * 200) / 10 = 90; (30 - 0.5 * 20) / 10 = 2; f: (600 - 0.5 * 100) / 10 = 55, g: (400 - 50) / 10 = 35
+    busy, idle = Stretch(1000, 30, {"f": 600, "g": 400}), Stretch(200, 20, {"f": 100, "g": 100})
+    assert per_request(busy, idle, 10, 0.5) == Count(90, 2, {"f": 55, "g": 35})
+
+
+def test_two_runs_are_compared_by_their_ratio() -> None:
+    shown = text({"machine": "m"}, {"pass": Count(90, 2, {"f": 90})}, {"pass": {"instructions": 100}}, top=1)
+    assert "| passed through | 90 | 100 | -10.0% | 2.0 |" in shown
+    assert "| 90 | 100.0% | `f` |" in shown
+
+
+@pytest.mark.skipif(bool(callgrind.missing()), reason="valgrind is not installed on this machine")
+def test_a_mirrored_request_of_a_real_worker_is_counted() -> None:
+    (case,) = (case for case in CASES if case.name == "mirror")
+    counted = count(case, requests=5)
+    assert counted.instructions > 10_000
+    assert counted.system_calls > 6
+    assert next(iter(counted.functions)) == "_PyEval_EvalFrameDefault"
