@@ -26,6 +26,8 @@ FLOOR = {
     "settings": 4,
     "wire": 4,
     "pairlog": 4,
+    # Data for pages: report and admin may not know each other, and both show the same colours and the same plots.
+    "pages": 4,
     "proxy": 5,
     "recorder": 5,
     "report": 6,

@@ -11,11 +11,24 @@ from typing import Any
 
 import duckdb
 
-from shadowproxy.report import figures, hints, labels, ledger, query, scope, sentences
+from shadowproxy.report import curves, examples, figures, hints, labels, ledger, query, scope, sentences
+from shadowproxy.report.example import Example
 from shadowproxy.report.labels import Labelled
 from shadowproxy.report.ledger import Ledger
 from shadowproxy.report.query import Cell, Span
-from shadowproxy.report.record import Candidate, Field, Flow, Metric, Report, Segment, Sources, Terms, Window
+from shadowproxy.report.record import (
+    Candidate,
+    Confusion,
+    Field,
+    Flow,
+    Metric,
+    Moment,
+    Report,
+    Segment,
+    Sources,
+    Terms,
+    Window,
+)
 from shadowproxy.report.scope import Scope, Trial
 from shadowproxy.report.source import DEFAULT_PATH, Source
 from shadowproxy.report.views import Loaded
@@ -39,6 +52,7 @@ class Wishes:
     labels: Path | None = None
     labels_on: str = "key"
     examples: bool = True
+    bodies: bool = False  # with pairs to look at: costs a second reading of the log
 
     @property
     def bucket_s(self) -> float:
@@ -65,6 +79,10 @@ class Rows:
     ledgers: Mapping[tuple[str | None, str | None], Ledger]
     labelled: Mapping[Cell, Labelled]
     facts: hints.Facts
+    curves: Mapping[Cell, curves.Curves]
+    timelines: Mapping[Cell, list[Moment]]
+    confusions: Mapping[Cell, Confusion]
+    examples: Mapping[Cell, list[Example]]
 
 
 def report(con: duckdb.DuckDBPyConnection, source: Source, loaded: Loaded, wishes: Wishes) -> Report:
@@ -123,6 +141,10 @@ def _ask(con: duckdb.DuckDBPyConnection, source: Source, wishes: Wishes) -> Rows
         ledgers=ledger.sums(con),
         labelled=labels.join(con, wishes.labels, wishes.labels_on) if wishes.labels else {},
         facts=hints.read(con, source, wishes.snapshot),
+        curves=curves.latencies(con),
+        timelines=curves.timelines(con, wishes.bucket_s),
+        confusions=curves.confusions(con),
+        examples=examples.examples(con, source) if wishes.bodies and wishes.examples else {},
     )
 
 
@@ -160,14 +182,16 @@ def _candidate(trial: Trial, rows: Rows, wishes: Wishes, source: Source) -> Cand
         incomparable=figures.incomparable(tally, rows.reasons.get(cell, {})),
         noise=figures.noise(tally),
         excess_disagreement=figures.excess_disagreement(tally),
-        latency_ms=figures.latency(tally, reference, rows.quantiles.get(cell)),
+        latency_ms=figures.latency(tally, reference, rows.quantiles.get(cell), rows.curves.get(cell, {})),
         stream=None,
         fields=[_field(row, wishes.examples) for row in found[:MOST_FIELDS]],
         fields_total=len(found),
         classes=[Flow(old=old, new=new, count=n) for old, new, n in rows.flows.get(cell, [])[:MOST_FLOWS]],
+        confusion=rows.confusions.get(cell),
         metrics={name: Metric(mean=mean, n=n) for name, mean, n in rows.metrics.get(cell, [])},
         slices=_slices(rows.slices.get(cell, {})),
         routes={route: figures.segment(part) for route, part in sorted(rows.routes.get(cell, {}).items())},
+        timeline=rows.timelines.get(cell, []),
         versions={
             "production": span.production_versions or [],
             "shadow": span.shadow_versions or [],
@@ -184,6 +208,7 @@ def _candidate(trial: Trial, rows: Rows, wishes: Wishes, source: Source) -> Cand
         hints=hints.of_candidate(trial.candidate, cell, rows.facts, sums),
         not_known=[],
         next=[],
+        examples=rows.examples.get(cell, []),
     )
     return sentences.spoken(
         draft, rows.failures.get(cell, []), wishes.scope, _show(source) if wishes.examples else None

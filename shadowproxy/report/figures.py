@@ -93,8 +93,10 @@ def segment(t: Tally) -> Segment:
     )
 
 
-def latency(t: Tally, reference: str, measured: tuple[Any, ...] | None) -> Latency:
-    """`measured` is a row of `query.quantiles`, None where there is no latency pair."""
+def latency(
+    t: Tally, reference: str, measured: tuple[Any, ...] | None, curves: dict[str, list[tuple[float, float | None]]]
+) -> Latency:
+    """`measured` is a row of `query.quantiles`, None where there is no latency pair; `curves` are those to draw."""
     production, candidate, twin, apart, twin_n = measured or (None, None, None, None, 0)
     roles = {
         "production": shown(production, t.timed),
@@ -121,6 +123,7 @@ def latency(t: Tally, reference: str, measured: tuple[Any, ...] | None) -> Laten
         slower_share=slower_share(t),
         slower=t.slower,
         faster=t.faster,
+        curves=curves,
     )
 
 

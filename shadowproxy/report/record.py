@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
+from shadowproxy.report.example import Example
 from shadowproxy.report.ledger import Ledger
 
 POINT_ESTIMATE = "point estimate"
@@ -237,6 +238,7 @@ class Moment(_Record, frozen=True, kw_only=True, rename={"from_": "from"}):
     from_: str
     seconds: float
     pairs: int
+    decided: int  # comparable pairs with a decision: what `disagreement` is a share of
     candidate_errors: float | None
     reference_errors: float | None
     disagreement: float | None
@@ -317,6 +319,7 @@ class Candidate(_Record, frozen=True, kw_only=True):
     hints: list[str]
     not_known: list[str]
     next: list[Step]
+    examples: list[Example] = []  # only where they were asked for
 
 
 class Terms(_Record, frozen=True, kw_only=True):

@@ -6,7 +6,9 @@ have chosen them: `plain` makes them harmless on a terminal.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from typing import Final
 
 NOTHING = "–"
 UNTRUSTED_LENGTH = 200
@@ -44,6 +46,47 @@ def points(difference: float | None) -> str:
     if shown == "0":
         return "0 pp" if difference == 0 else ("<+0.01 pp" if difference > 0 else ">−0.01 pp")
     return f"{'+' if difference > 0 else '−'}{shown} pp"
+
+
+def times(ratio: float | None) -> str:
+    """A ratio of two quantiles."""
+    return NOTHING if ratio is None else f"{ratio:.3g} ×"
+
+
+def number(value: float | None) -> str:
+    """A bare number, such as a similarity."""
+    if value is None:
+        return NOTHING
+    return f"{'−' if value < 0 else ''}{abs(value):.3g}"
+
+
+_UNITS: Final[Mapping[str, Callable[[float | None], str]]] = {"%": percent, "pp": points, "x": times}
+
+
+def in_unit(value: float | None, unit: str) -> str:
+    """`unit` is that of `stats.metrics`: `%`, `pp`, `x`; anything else is a bare number."""
+    return _UNITS.get(unit, number)(value)
+
+
+def limit_in(value: float, unit: str) -> str:
+    """A limit: as a value, but a difference without its plus sign, and zero bare."""
+    return "0" if value == 0 else in_unit(value, unit).removeprefix("+")
+
+
+def bounds(estimate: float | None, low: float | None, high: float | None, unit: str) -> str:
+    """`+1.2 pp (0.9 … 1.6)`; an end that nothing bounds yet is named: `(≤ 1.6)`, `(≥ 0.9)`."""
+    shown = in_unit(estimate, unit)
+    ends = [None if end is None else _bare(end, unit) for end in (low, high)]
+    if ends == [None, None]:
+        return shown
+    inside = f"{ends[0]} … {ends[1]}" if None not in ends else f"≥ {ends[0]}" if ends[1] is None else f"≤ {ends[1]}"
+    return f"{shown} ({inside})"
+
+
+def _bare(end: float, unit: str) -> str:
+    """The end of an interval, in the unit that stands before it."""
+    scaled = 100 * end if unit in ("%", "pp") else end
+    return f"{'−' if scaled < 0 and _digits(abs(scaled)) != '0' else ''}{_digits(abs(scaled))}"
 
 
 def milliseconds(ms: float | None, *, signed: bool = False) -> str:
