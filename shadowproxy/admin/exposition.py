@@ -17,59 +17,38 @@ from prometheus_client.registry import Collector
 from shadowproxy.settings.snapshot import Snapshot
 
 from .candidates import agreements, coverage, ledger_of, mirrors
+from .judged import judged
+from .metric_names import MAX_VALUE, PREFIX, help_of
+from .reading import Reading
 from .series import Labels, merge_gauges, parse
 
-PREFIX: Final = "shadowproxy_"
 MAX_SERIES: Final = 1000
-MAX_VALUE: Final = 128
 OTHER: Final = "other"
-
-HELP: Final[Mapping[str, str]] = {
-    "requests_total": "Requests answered, by route and status code.",
-    "request_duration_seconds": "From a request's first byte to its answer's last.",
-    "overhead_seconds": "Time a request spent in the proxy itself.",
-    "upstream_duration_seconds": "From an exchange's start to its end, by upstream and role.",
-    "mirrored_total": "Copies that ended, by candidate and outcome.",
-    "mirror_dropped_total": "Copies that were wanted and not sent, by candidate and reason.",
-    "mirror_in_flight": "Copies under way.",
-    "mirror_buffered_bytes": "Bytes held for mirroring and recording.",
-    "connections": "Client connections.",
-    "tunnels": "WebSocket tunnels.",
-    "gc_pause_seconds": "The longest last garbage collection of a worker.",
-    "loop_lag_seconds": "How late the slowest worker's event loop is.",
-    "pairs_total": "Pairs recorded, by candidate and result of the comparison.",
-    "pairs_agree_total": "Pairs in which the candidate decided as production did.",
-    "pairs_decided_total": "Pairs in which it is known whether the decisions agree.",
-    "pairs_unlogged_total": "Pairs that finished and are not in the log, by reason.",
-    "log_bytes": "Size of the pair log.",
-    "agreement_ratio": "Share of decided pairs in which the candidate decided as production did.",
-    "coverage_ratio": "Share of the pairs that the candidate should have had that are in the log.",
-    "build_info": "Always 1; the version is a label.",
-    "ready": "Whether requests may be sent here.",
-    "generation": "How many configurations have taken effect.",
-    "process_restarts_total": "Processes that had to be replaced, by role.",
-    "start_time_seconds": "When the proxy was started, in seconds since 1970.",
-}
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # a registry keys its collectors by identity
 class Totals(Collector):
     """One scrape: everything known at one moment."""
 
-    snapshot: Snapshot
-    status: Mapping[str, Any]
+    reading: Reading
 
     def collect(self) -> Iterator[Metric]:
-        totals, children = self.status["totals"], self.status["children"]
-        yield from _own(self.status)
-        yield from _ratios(self.snapshot, totals["counters"], self.status["ledger"]["rows"])
+        reading = self.reading
+        totals, children = reading.status["totals"], reading.status["children"]
+        yield from _own(reading.status)
+        yield from _settings(reading.snapshot)
+        yield from _ratios(reading.snapshot, totals["counters"], reading.status["ledger"]["rows"])
+        yield from judged(reading.verdicts)
+        yield from _families(
+            CounterMetricFamily, {f'deployments_total{{action="{name}"}}': n for name, n in reading.deployments.items()}
+        )
         yield from _families(CounterMetricFamily, totals["counters"])
         yield from _families(GaugeMetricFamily, merge_gauges(child["gauges"] for child in children))
         yield from _histograms(totals["histograms"])
 
 
 def _own(status: Mapping[str, Any]) -> Iterator[Metric]:
-    build = GaugeMetricFamily(PREFIX + "build_info", _help("build_info"), labels=["version"])
+    build = GaugeMetricFamily(PREFIX + "build_info", help_of("build_info"), labels=["version"])
     build.add_metric([status["version"]], 1)
     yield build
     for name, value in (
@@ -77,8 +56,8 @@ def _own(status: Mapping[str, Any]) -> Iterator[Metric]:
         ("generation", status["generation"]),
         ("start_time_seconds", status["started_ms"] / 1000),
     ):
-        yield GaugeMetricFamily(PREFIX + name, _help(name), value=value)
-    restarts = CounterMetricFamily(PREFIX + "process_restarts", _help("process_restarts_total"), labels=["role"])
+        yield GaugeMetricFamily(PREFIX + name, help_of(name), value=value)
+    restarts = CounterMetricFamily(PREFIX + "process_restarts", help_of("process_restarts_total"), labels=["role"])
     for role in sorted({child["role"] for child in status["children"]}):
         restarts.add_metric([role], sum(c["restarts"] for c in status["children"] if c["role"] == role))
     yield restarts
@@ -88,17 +67,25 @@ def _ratios(snapshot: Snapshot, counters: Mapping[str, float], rows: Sequence[Ma
     covered = {mirror.name: coverage(ledger_of(mirror, rows)) for mirror in mirrors(snapshot)}
     known = {name: share for name, share in covered.items() if share is not None}
     for name, shares in (("coverage_ratio", known), ("agreement_ratio", agreements(counters))):
-        family = GaugeMetricFamily(PREFIX + name, _help(name), labels=["candidate"])
+        family = GaugeMetricFamily(PREFIX + name, help_of(name), labels=["candidate"])
         for candidate, share in shares.items():
             family.add_metric([candidate[:MAX_VALUE]], share)
         yield family
+
+
+def _settings(snapshot: Snapshot) -> Iterator[Metric]:
+    yield GaugeMetricFamily(PREFIX + "log_limit_bytes", help_of("log_limit_bytes"), value=snapshot.pairs.keep.size)
+    sample = GaugeMetricFamily(PREFIX + "sample_ratio", help_of("sample_ratio"), labels=["candidate"])
+    for mirror in mirrors(snapshot):
+        sample.add_metric([mirror.name[:MAX_VALUE]], 0.0 if mirror.paused else mirror.sample)
+    yield sample
 
 
 def _families(
     kind: type[CounterMetricFamily] | type[GaugeMetricFamily], series: Mapping[str, float]
 ) -> Iterator[Metric]:
     for name, rows in _grouped(series).items():
-        family = kind(PREFIX + name, _help(name), labels=_names(rows))
+        family = kind(PREFIX + name, help_of(name), labels=_names(rows))
         sums: dict[Labels, float] = {}
         for labels, value in _capped(rows):
             sums[labels] = sums.get(labels, 0.0) + value
@@ -110,7 +97,7 @@ def _families(
 def _histograms(series: Mapping[str, Sequence[Any]]) -> Iterator[Metric]:
     """Counts per bucket become cumulative ones. Beyond MAX_SERIES series are left out: buckets may differ."""
     for name, rows in _grouped(series).items():
-        family = HistogramMetricFamily(PREFIX + name, _help(name), labels=_names(rows))
+        family = HistogramMetricFamily(PREFIX + name, help_of(name), labels=_names(rows))
         for labels, (bounds, counts, total) in rows[:MAX_SERIES]:
             running, buckets = 0, []
             for bound, count in zip([*(repr(float(b)) for b in bounds), "+Inf"], counts, strict=True):
@@ -141,7 +128,3 @@ def _capped(rows: Iterable[tuple[Labels, float]]) -> Iterator[tuple[Labels, floa
 
 def _names(rows: Sequence[tuple[Labels, Any]]) -> list[str]:
     return [name for name, _ in rows[0][0]]
-
-
-def _help(name: str) -> str:
-    return HELP.get(name, name.replace("_", " ").capitalize() + ".")

@@ -7,6 +7,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import CollectorRegistry
 
 from .exposition import Totals
+from .reading import take
 from .view import VIEW
 
 routes = web.RouteTableDef()
@@ -16,6 +17,6 @@ routes = web.RouteTableDef()
 async def metrics(request: web.Request) -> web.Response:
     view = request.app[VIEW]
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(Totals(view.snapshot, await view.status()))
+    registry.register(Totals(await take(view)))
     encode, content_type = choose_encoder(request.headers.get("Accept", ""))
     return web.Response(body=encode(registry), headers={"Content-Type": content_type})

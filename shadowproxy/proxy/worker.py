@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import structlog
 
+from shadowproxy.core.breaker import CLOSED
 from shadowproxy.core.budget import Budget
-from shadowproxy.core.ledger import Ledger
+from shadowproxy.core.ledger import TWIN, Ledger
 from shadowproxy.core.outcome import DRAINING, DROPPED, OUTCOMES, OVERLOAD, RECORDER_BEHIND
 from shadowproxy.proxy import tls
 from shadowproxy.proxy.counters import Histogram, RouteCounters, label
@@ -81,8 +82,12 @@ class Worker:
         self._prepared: tuple[int, Snapshot, Callable[[], None]] | None = None
         self._servers: list[tuple[asyncio.Server, socket.socket]] = []
         self._lag_ns = 0
+        self._worst_lag_ns = 0  # since the last heartbeat
         self._late = 0
         self._routes: dict[str, RouteCounters] = {}
+        # By name, and for good: an upstream that a configuration takes away stays counted, its last answers too.
+        self._finished: dict[str, dict[int, int]] = {}
+        self._durations: dict[str, Histogram] = {}
         self._overhead = Histogram()
         self._timer: asyncio.TimerHandle | None = None
         self._swept_at = perf_counter_ns()
@@ -160,6 +165,7 @@ class Worker:
                 contexts.get(_PRODUCTION),
                 random.randrange(len(settings.urls)),
             )
+            known.durations = self._durations.setdefault(settings.name, known.durations)
         for endpoint in known.endpoints:
             if endpoint.pool.address.tls:
                 endpoint.pool.tls = contexts[_PRODUCTION]
@@ -177,6 +183,7 @@ class Worker:
                 rate=self.rate,
                 tls=contexts.get(candidate.name),
             )
+            known.finished = self._finished.setdefault(candidate.name, known.finished)
         else:
             known.update(candidate, workers)
             known.pool.tls = contexts.get(candidate.name)
@@ -217,14 +224,15 @@ class Worker:
         now = perf_counter_ns()
         self._timer = self.loop.call_later(TICK_NS / 1e9, self._sweep)
         self._lag_ns = max(0, now - self._swept_at - TICK_NS)
+        self._worst_lag_ns = max(self._worst_lag_ns, self._lag_ns)
         self._swept_at = now
         self._late = self._late + 1 if self._lag_ns > LAG_NS else 0
         self.timers.sweep()
         self._overhead.fold()
         for counters in self._routes.values():
             counters.durations.fold()
-        for production in self._productions.values():
-            production.durations.fold()
+        for durations in self._durations.values():
+            durations.fold()
         for connection in [connection for connection in self.paused if connection.has_left()]:
             connection.left_while_paused()
         seconds = self.loop.time()
@@ -285,28 +293,32 @@ class Worker:
             for reason, count in line["dropped"].items():
                 key = f'mirror_dropped_total{{candidate="{candidate}",reason="{reason}"}}'
                 counters[key] = counters.get(key, 0) + count
+            for reason, count in line["unlogged"].items() if line["candidate"] != TWIN else ():
+                key = f'pairs_unlogged_total{{reason="{reason}"}}'
+                counters[key] = counters.get(key, 0) + count
         gauges: dict[str, float] = {
             "mirror_buffered_bytes": self.budget.held,
-            "loop_lag_seconds": self._lag_ns / 1e9,
+            "loop_lag_seconds": self._worst_lag_ns / 1e9,
             "gc_pause_seconds": self._pause_ns / 1e9,
             "connections": len(self.connections),
             "tunnels": self.tunnels,
         }
+        self._worst_lag_ns = 0
         for mirror in self._mirrors.values():
             name = label(mirror.settings.name)
             gauges[f'mirror_in_flight{{candidate="{name}"}}'] = mirror.in_flight
-            for outcome, count in mirror.finished.items():
-                key = f'mirrored_total{{candidate="{name}",outcome="{OUTCOMES[outcome]}"}}'
-                counters[key] = counters.get(key, 0) + count
+            gauges[f'breaker_open{{candidate="{name}"}}'] = float(mirror.breaker.state != CLOSED)
+        for candidate, finished in self._finished.items():
+            for outcome, count in finished.items():
+                counters[f'mirrored_total{{candidate="{label(candidate)}",outcome="{OUTCOMES[outcome]}"}}'] = count
         histograms = {
             f'request_duration_seconds{{route="{label(route)}"}}': seen.durations.export()
             for route, seen in self._routes.items()
         }
         histograms["overhead_seconds"] = self._overhead.export()
-        for production in self._productions.values():
-            name = label(production.settings.name)
-            key = f'upstream_duration_seconds{{upstream="{name}",role="production"}}'
-            histograms[key] = production.durations.export()
+        for upstream, durations in self._durations.items():
+            key = f'upstream_duration_seconds{{upstream="{label(upstream)}",role="production"}}'
+            histograms[key] = durations.export()
         return Stats(counters=counters, gauges=gauges, histograms=histograms, ledger=lines)
 
     def is_healthy(self) -> bool:

@@ -27,7 +27,7 @@ from shadowproxy.recorder.extract import Source, key_text, slice_text
 from shadowproxy.recorder.plan import Plan, RoutePlan
 from shadowproxy.recorder.redact import Redacted
 from shadowproxy.recorder.side import Side, dropped_record, stored_body, stored_fields
-from shadowproxy.settings.snapshot import Candidate, Snapshot
+from shadowproxy.settings.snapshot import Candidate
 from shadowproxy.wire import frames
 
 # The copy's timeout where the settings say `auto` (CONTRACT.md §2).
@@ -44,11 +44,6 @@ class Line(NamedTuple):
     data: bytes
     result: str
     agrees: bool | None
-
-
-def sent_candidates(snapshot: Snapshot, pair: frames.Pair) -> list[str]:
-    """Whose lines a pair has."""
-    return [snapshot.candidates[e.role - frames.FIRST_CANDIDATE].name for e in pair.exchanges if _is_sent_candidate(e)]
 
 
 def _is_sent_candidate(exchange: frames.Exchange) -> bool:

@@ -26,8 +26,7 @@ from shadowproxy.pairlog.marks import Mark
 from shadowproxy.pairlog.record import ledger_lines, timestamp
 from shadowproxy.recorder.batch import Batch, Entry, acknowledge
 from shadowproxy.recorder.intake import Connection, Turns
-from shadowproxy.recorder.lines import Line, lines_of, sent_candidates
-from shadowproxy.recorder.plan import Plan
+from shadowproxy.recorder.lines import Line, lines_of
 from shadowproxy.recorder.plans import Plans
 from shadowproxy.recorder.tallies import Tallies
 from shadowproxy.recorder.writer import Emit, LogWriter
@@ -130,25 +129,23 @@ class Recording:
     def _lines(
         self, connection: Connection, seq: int, payload: memoryview, have: frozenset[str]
     ) -> tuple[int, list[Line]]:
-        """(status, lines); of a pair that cannot be logged the lines are counted, and not there."""
-        plan: Plan | None = None
-        names: list[str] = []
+        """(status, lines); a pair that cannot be logged has none, and its worker counts it by the status."""
         try:
             pair = frames.unpack_pair(payload)
             plan = self._plans.current(connection.plans[pair.generation])
-            names = sent_candidates(plan.snapshot, pair)
+            self.tallies.timed(pair.exchanges, [name for name, _ in plan.upstreams])
             if self._writer.trouble:
-                return self._unlogged(DISK, names)
+                return DISK, []
             lines = lines_of(plan, pair, (connection.worker, connection.boot, seq), self._ids.next, have)
             if sum(len(line.data) for line in lines) > MAX_LINES:
-                return self._unlogged(QUEUE_FULL, names)
+                return QUEUE_FULL, []
             return LOGGED, lines
         except MemoryError:
             self._complain("recorder.out_of_memory", worker=connection.worker, seq=seq, bytes=len(payload))
-            return self._unlogged(QUEUE_FULL, names)
+            return QUEUE_FULL, []
         except Exception as e:  # noqa: BLE001 - one pair that we cannot read must not cost the others
             self._complain("recorder.pair_failed", worker=connection.worker, seq=seq, why=_sentence(e))
-            return self._unlogged(RECORDER_LOST, names)
+            return RECORDER_LOST, []
 
     def _complain(self, event: str, **fields: object) -> None:
         now = time.monotonic()
@@ -157,10 +154,6 @@ class Recording:
             return
         self._emit("error", event, unsaid_before=self._unsaid, **fields)
         self._complained_at, self._unsaid = now, 0
-
-    def _unlogged(self, reason: int, names: list[str]) -> tuple[int, list[Line]]:
-        self.tallies.unlogged(reason, len(names))
-        return reason, []
 
     def _ledger(self, connection: Connection, frame: frames.Frame) -> None:
         rows: list[dict[str, Any]] = orjson.loads(frame.payload)
@@ -207,8 +200,6 @@ class Recording:
                 if seq > connection.mark.seq:
                     connection.mark = Mark(seq)
                     self._marks[connection.worker, connection.boot] = connection.mark
-            elif status == DISK:
-                self.tallies.unlogged(DISK, len(lines))
         acknowledge(entries)
 
 

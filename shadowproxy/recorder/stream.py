@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final
 
@@ -23,8 +24,7 @@ def stream_of(arrivals: list[tuple[int, int]], body: bytes, content_type: str | 
     """`arrivals`: (ns since the exchange's start, bytes of the body so far); `body` as received, maybe a prefix."""
     if not arrivals:
         return None
-    is_sse = content_type is not None and content_type.partition(";")[0].strip().lower() == EVENT_STREAM
-    times = _event_times(arrivals, body) if is_sse else [at for at, _ in arrivals]
+    times = list(_events(arrivals, body)) if _is_event_stream(content_type) else [at for at, _ in arrivals]
     if not times:
         return Stream(0, None, None, None)
     gaps = [after - before for before, after in pairwise(times)]
@@ -36,14 +36,25 @@ def stream_of(arrivals: list[tuple[int, int]], body: bytes, content_type: str | 
     )
 
 
-def _event_times(arrivals: list[tuple[int, int]], body: bytes) -> list[int]:
+def first_part_ns(arrivals: list[tuple[int, int]], body: bytes, content_type: str | None) -> int | None:
+    """When the first part was there, as `stream_of` tells it; the rest is not looked at."""
+    if not arrivals:
+        return None
+    if not _is_event_stream(content_type):
+        return arrivals[0][0]
+    return next(_events(arrivals, body), None)
+
+
+def _is_event_stream(content_type: str | None) -> bool:
+    return content_type is not None and content_type.partition(";")[0].strip().lower() == EVENT_STREAM
+
+
+def _events(arrivals: list[tuple[int, int]], body: bytes) -> Iterator[int]:
     lengths = [length for _, length in arrivals]
-    times = []
     start = 0
     for blank in _BLANK_LINE.finditer(body):
         data = _DATA.search(body[start : blank.start()])
         if data is not None and data[1].strip() != _DONE:
             arrival = bisect_left(lengths, blank.end())
-            times.append(arrivals[min(arrival, len(arrivals) - 1)][0])
+            yield arrivals[min(arrival, len(arrivals) - 1)][0]
         start = blank.end()
-    return times

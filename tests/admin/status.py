@@ -50,6 +50,38 @@ def child(role: str, slot: int = 0, **more: Any) -> dict[str, Any]:
     }
 
 
+WORKER_GAUGES = {
+    "loop_lag_seconds": 0.25,
+    "gc_pause_seconds": 0.001,
+    "connections": 3.0,
+    "tunnels": 0.0,
+    "mirror_buffered_bytes": 1000.0,
+    'mirror_in_flight{candidate="v2"}': 3.0,
+    'breaker_open{candidate="v2"}': 0.0,
+}
+
+
+def record(**more: Any) -> dict[str, Any]:
+    """A candidate's part of the report, as far as figures and notices read it."""
+    gates = [
+        {"name": "error_rate_increase", "limit": 0.005, "estimate": 0.012, "low": 0.009, "high": 0.016,
+         "verdict": "FAIL"},
+        {"name": "slower_share{by=25%}", "limit": 0.1, "estimate": None, "low": None, "high": None,
+         "verdict": "INCONCLUSIVE"},
+    ]  # fmt: skip
+    return {
+        "name": "v2",
+        "trial": "v2-now",
+        "production": "v1",
+        "headline": "Do not promote v2. It fails on 1.2 % of requests that v1 answers (0.9–1.6 %, limit 0.5 %).",
+        "verdict": "FAIL",
+        "window": {"from": "2026-03-01T14:00:00.123456Z", "to": "2026-03-01T16:10:00Z"},
+        "pairs": 41203,
+        "gates": gates,
+        **more,
+    }
+
+
 def status(**more: Any) -> dict[str, Any]:
     return {
         "version": "0.1.0",
@@ -61,7 +93,7 @@ def status(**more: Any) -> dict[str, Any]:
         "draining": False,
         "readiness": {"ready": True, "reasons": []},
         "children": [
-            child("worker", 0, gauges={"loop_lag_seconds": 0.25, 'mirror_in_flight{candidate="v2"}': 3.0}, restarts=2),
+            child("worker", 0, gauges=WORKER_GAUGES, restarts=2),
             child("worker", 1, gauges={"loop_lag_seconds": 0.5, 'mirror_in_flight{candidate="v2"}': 4.0}),
             child("recorder", gauges={"log_bytes": 4096.0}),
             child("admin"),
@@ -81,6 +113,8 @@ def status(**more: Any) -> dict[str, Any]:
             "histograms": {
                 'request_duration_seconds{route="predict"}': [[0.005, 0.01], [60, 30, 10], 1.5],
                 "overhead_seconds": [[0.005, 0.01], [100, 0, 0], 0.01],
+                'upstream_duration_seconds{upstream="v2",role="candidate"}': [[0.005, 0.01], [1, 1, 0], 0.01],
+                'first_token_seconds{upstream="v1",role="production"}': [[0.005, 0.01], [2, 0, 0], 0.01],
             },
         },
         "ledger": {"boots": [{"worker": 0, "boot": 1, "rows": ROWS}], "rows": ROWS},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,16 +11,20 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import CollectorRegistry
 
-from shadowproxy.admin.exposition import MAX_SERIES, MAX_VALUE, Totals
+from shadowproxy.admin.exposition import MAX_SERIES, Totals
+from shadowproxy.admin.metric_names import HELP, MAX_VALUE, PREFIX
+from shadowproxy.admin.reading import Reading
 from shadowproxy.admin.series import by_label, merge_gauges, parse
-from tests.admin.status import SNAPSHOT, status
+from tests.admin.status import SNAPSHOT, record, status
+from tests.support.tools import require
 
+REPOSITORY = Path(__file__).resolve().parents[2]
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
-def exposed(told: dict[str, Any]) -> tuple[str, Samples]:
+def exposed(told: dict[str, Any], **more: Any) -> tuple[str, Samples]:
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(Totals(SNAPSHOT, told))
+    registry.register(Totals(Reading(SNAPSHOT, told, **more)))
     text = generate_latest(registry).decode()
     samples = {
         (sample.name, tuple(sorted(sample.labels.items()))): sample.value
@@ -55,17 +61,107 @@ EXPECTED: list[tuple[str, dict[str, str], float]] = [
     ("shadowproxy_request_duration_seconds_count", {"route": "predict"}, 100),
     ("shadowproxy_request_duration_seconds_sum", {"route": "predict"}, 1.5),
     ("shadowproxy_overhead_seconds_count", {}, 100),
+    ("shadowproxy_upstream_duration_seconds_count", {"upstream": "v2", "role": "candidate"}, 2),
+    ("shadowproxy_first_token_seconds_count", {"upstream": "v1", "role": "production"}, 2),
+    ("shadowproxy_mirror_buffered_bytes", {}, 1000),
+    ("shadowproxy_sample_ratio", {"candidate": "v2"}, 0.5),
+    ("shadowproxy_sample_ratio", {"candidate": "v3"}, 0),  # paused
+    ("shadowproxy_log_limit_bytes", {}, 20 << 30),
+    ("shadowproxy_verdict", {"candidate": "v2", "state": "FAIL"}, 1),
+    ("shadowproxy_verdict", {"candidate": "v2", "state": "PASS"}, 0),
+    ("shadowproxy_verdict", {"candidate": "v2", "state": "INCONCLUSIVE"}, 0),
+    ("shadowproxy_gate_state", {"candidate": "v2", "gate": "error_rate_increase", "state": "FAIL"}, 1),
+    ("shadowproxy_gate_state", {"candidate": "v2", "gate": "slower_share{by=25%}", "state": "INCONCLUSIVE"}, 1),
+    ("shadowproxy_gate_estimate", {"candidate": "v2", "gate": "error_rate_increase"}, 0.012),
+    ("shadowproxy_gate_low", {"candidate": "v2", "gate": "error_rate_increase"}, 0.009),
+    ("shadowproxy_gate_high", {"candidate": "v2", "gate": "error_rate_increase"}, 0.016),
+    ("shadowproxy_gate_limit", {"candidate": "v2", "gate": "slower_share{by=25%}"}, 0.1),
+    ("shadowproxy_trial_start_timestamp_seconds", {"candidate": "v2"}, 1772373600.123456),
+    ("shadowproxy_deployments_total", {"action": "promote"}, 3),
+    ("shadowproxy_deployments_total", {"action": "rollback"}, 1),
+]
+EVERYTHING: dict[str, Any] = {
+    "verdicts": {"v2": record(), "v3": record(verdict=None, gates=[], window={"from": None, "to": None})},
+    "deployments": {"promote": 3, "rollback": 1},
+}
+
+# CONTRACT §7, to the letter: every name with its labels.
+CONTRACT = [
+    "requests_total{route,code}",
+    "request_duration_seconds{route}",
+    "overhead_seconds",
+    "upstream_duration_seconds{upstream,role}",
+    "first_token_seconds{upstream,role}",
+    "mirrored_total{candidate,outcome}",
+    "mirror_dropped_total{candidate,reason}",
+    "mirror_in_flight{candidate}",
+    "mirror_buffered_bytes",
+    "pairs_total{candidate,result}",
+    "pairs_unlogged_total{reason}",
+    "agreement_ratio{candidate}",
+    "coverage_ratio{candidate}",
+    "gate_state{candidate,gate,state}",
+    "gate_estimate{candidate,gate}",
+    "gate_low{candidate,gate}",
+    "gate_high{candidate,gate}",
+    "gate_limit{candidate,gate}",
+    "verdict{candidate,state}",
+    "trial_start_timestamp_seconds{candidate}",
+    "deployments_total{action}",
+    "loop_lag_seconds",
+    "log_bytes",
+    "build_info{version}",
 ]
 
 
 def test_every_sample_has_the_contracts_name_and_labels() -> None:
-    _, samples = exposed(status())
+    _, samples = exposed(status(), **EVERYTHING)
     for name, labels, value in EXPECTED:
         assert samples[name, tuple(sorted(labels.items()))] == pytest.approx(value), (name, labels)
 
 
+def labels_of(text: str) -> dict[str, set[str]]:
+    """By name as the contract writes it, without the prefix: the labels of its samples."""
+    return {
+        (f.name + "_total" if f.type == "counter" else f.name).removeprefix(PREFIX): {
+            label for sample in f.samples for label in sample.labels if label != "le"
+        }
+        for f in text_string_to_metric_families(text)
+        if f.samples
+    }
+
+
+@pytest.mark.parametrize("metric", CONTRACT)
+def test_every_metric_of_the_contract_is_there_with_its_labels(metric: str) -> None:
+    name, _, labels = metric.rstrip("}").partition("{")
+    assert labels_of(exposed(status(), **EVERYTHING)[0])[name] == set(filter(None, labels.split(",")))
+
+
+def test_every_metric_is_documented_with_its_labels() -> None:
+    page = (REPOSITORY / "docs" / "metrics.md").read_text()
+    shown = labels_of(exposed(status(), **EVERYTHING)[0])
+    assert HELP.keys() == shown.keys()
+    cells = [f"`{PREFIX}{n}{'{' + ','.join(sorted(labels)) + '}' if labels else ''}`" for n, labels in shown.items()]
+    assert [cell for cell in cells if f"| {cell} | " not in page] == []
+    assert page.count(f"| `{PREFIX}") == len(cells)
+
+
+def test_promtool_has_nothing_to_say() -> None:
+    promtool = require("promtool", "prometheus")
+    text, _ = exposed(status(), **EVERYTHING)
+    checked = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, text=True, timeout=30)
+    assert (checked.returncode, checked.stdout + checked.stderr) == (0, "")
+
+
+def test_a_candidate_that_nobody_judges_has_no_verdict_and_a_gate_without_bounds_none() -> None:
+    _, samples = exposed(status(), **EVERYTHING)
+    assert not [labels for name, labels in samples if name == "shadowproxy_verdict" and ("candidate", "v3") in labels]
+    low = [labels for name, labels in samples if name == "shadowproxy_gate_low"]
+    assert low == [(("candidate", "v2"), ("gate", "error_rate_increase"))]
+
+
 def test_every_family_has_a_type_and_a_help_of_its_own() -> None:
-    text, _ = exposed(status())
+    text, _ = exposed(status(), **EVERYTHING)
     families = list(text_string_to_metric_families(text))
     assert all(family.name.startswith("shadowproxy_") and family.type != "unknown" for family in families)
     assert all(family.documentation.endswith(".") for family in families)
@@ -77,7 +173,9 @@ def test_nothing_counted_yet_parses_too() -> None:
     told["children"], told["ledger"]["rows"] = [], []
     _, samples = exposed(told)
     assert samples["shadowproxy_build_info", (("version", "0.1.0"),)] == 1
-    assert not [name for name, _ in samples if name.endswith("_ratio")]  # no data is not a ratio of 0
+    assert not [
+        name for name, _ in samples if name.endswith(("agreement_ratio", "coverage_ratio"))
+    ]  # no data is not a ratio of 0
 
 
 @pytest.mark.parametrize("value", ['with "quotes"', "back\\slash", "line\nbreak", "é{}=,", ""])

@@ -215,6 +215,38 @@ async def test_what_is_counted_is_what_metrics_and_the_ledger_show(make: Make) -
     assert [line["sent"] for line in stats.ledger if line["route"] == "default"] == [2]
 
 
+async def test_what_a_configuration_takes_away_stays_counted(make: Make) -> None:
+    snapshot = configuration(candidate())
+    world = make(snapshot)
+    upstream, mirror, client = world.production.idle(), world.mirrors["v2"].idle(), world.client()
+    client.send(POST)
+    upstream.receive(OK)
+    world.worker.prepare(again(snapshot, 2, candidates=(), production=s.Production(urls=("http://other:1",))))
+    world.worker.commit(2)
+    mirror.receive(OK)
+    stats = world.worker.stats()
+    assert stats.counters['mirrored_total{candidate="v2",outcome="complete"}'] == 1
+    assert sum(stats.histograms['upstream_duration_seconds{upstream="production",role="production"}'][1]) == 1
+    assert not [key for key in stats.gauges if "v2" in key]
+
+
+async def test_unlogged_pairs_are_counted_by_reason_and_those_of_the_twin_are_none(make: Make) -> None:
+    world = make(configuration(candidate(), twin=candidate("twin")))
+    for row in (
+        entry.row for entry in (*world.worker.runtime.routes[0].candidates, world.worker.runtime.routes[0].twin)
+    ):
+        row.sent += 1
+        row.finish(o.COMPLETE, o.DISK)
+    assert world.worker.stats().counters['pairs_unlogged_total{reason="disk"}'] == 1
+
+
+async def test_a_breaker_that_is_not_closed_is_shown(make: Make) -> None:
+    world = make(configuration(candidate(breaker=s.Breaker(failures=1))))
+    assert world.worker.stats().gauges['breaker_open{candidate="v2"}'] == 0
+    world.worker.runtime.mirrors["v2"].count(o.RESET, 1)
+    assert world.worker.stats().gauges['breaker_open{candidate="v2"}'] == 1
+
+
 async def test_a_client_too_many_is_told_so_and_counted(make: Make) -> None:
     world = make(configuration(limits=s.Limits(connections=2)))
     clients = [world.client() for _ in range(3)]

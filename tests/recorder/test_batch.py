@@ -5,7 +5,6 @@ from __future__ import annotations
 from shadowproxy.core.outcome import DISK, LOGGED, QUEUE_FULL, RECORDER_LOST
 from shadowproxy.recorder.batch import Batch, Entry, acknowledge
 from shadowproxy.recorder.lines import Line
-from shadowproxy.recorder.tallies import Tallies
 
 
 class Ear:
@@ -56,23 +55,3 @@ def test_a_failed_write_says_so_of_every_pair_that_had_lines() -> None:
         batch.add(one)
     assert [one.status for one in batch.settled(True)] == [LOGGED, LOGGED, QUEUE_FULL, LOGGED]
     assert [one.status for one in batch.settled(False)] == [DISK, LOGGED, QUEUE_FULL, DISK]
-
-
-def test_what_was_counted_is_told_as_totals() -> None:
-    tallies = Tallies()
-    tallies.logged([LINE, LINE, Line('a"b\\', b"", "different", False), Line("v2", b"", "incomparable", None)])
-    tallies.unlogged(DISK, 3)
-    tallies.unlogged(QUEUE_FULL, 1)
-    stats = tallies.stats(99)
-    assert stats.counters == {
-        'pairs_total{candidate="v2",result="same"}': 2,
-        'pairs_total{candidate="a\\"b\\\\",result="different"}': 1,
-        'pairs_total{candidate="v2",result="incomparable"}': 1,
-        'pairs_decided_total{candidate="v2"}': 2,
-        'pairs_decided_total{candidate="a\\"b\\\\"}': 1,
-        'pairs_agree_total{candidate="v2"}': 2,
-        'pairs_agree_total{candidate="a\\"b\\\\"}': 0,
-        'pairs_unlogged_total{reason="disk"}': 3,
-        'pairs_unlogged_total{reason="queue_full"}': 1,
-    }
-    assert stats.gauges == {"log_bytes": 99.0}

@@ -152,7 +152,6 @@ def test_pairs_that_make_no_sense_cost_only_themselves(tmp_path: Path) -> None:
         worker.offer(f.pair())
         worker.settle()
         assert [worker.fates[seq] for seq in range(1, 7)] == [LOGGED, *[RECORDER_LOST] * 4, LOGGED]
-        assert recorder.heartbeat().stats.counters['pairs_unlogged_total{reason="recorder_lost"}'] == 2
         assert recorder.event("recorder.pair_failed")["seq"] == 2
         assert recorder.count("recorder.pair_failed") < 4, "a fault that every pair has must not fill the log"
     assert [pair["src"][2] for pair in find([tmp_path]).pairs()] == [1, 6]

@@ -268,6 +268,11 @@ class Proxy:
         except (OSError, http.client.HTTPException):
             return 0
 
+    def status(self) -> dict[str, Any]:
+        """The page /api/v1/status."""
+        told: dict[str, Any] = json.loads(self.admin_get("/api/v1/status")[1])
+        return told
+
     def metrics(self) -> dict[str, float]:
         """The samples of /metrics by name and labels."""
         samples = {}
