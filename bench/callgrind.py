@@ -43,6 +43,11 @@ def missing() -> list[str]:
     return [tool for tool in _TOOLS if shutil.which(tool) is None]
 
 
+def is_asleep(pid: int) -> bool:
+    """True while a process with one thread waits in the kernel."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].startswith("S")
+
+
 class Counted:
     """A running program. `cut()` ends a stretch and begins the next."""
 
@@ -62,8 +67,7 @@ class Counted:
 
     def is_asleep(self) -> bool:
         """True while the program waits in the kernel: what it was told to do before, it has done."""
-        state = Path(f"/proc/{self.pid}/stat").read_text().rpartition(") ")[2]
-        return state.startswith("S")
+        return is_asleep(self.pid)
 
     def _tell(self, order: str) -> None:
         done = subprocess.run(

@@ -16,7 +16,8 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -79,34 +80,55 @@ def main(words: Sequence[str] | None = None) -> int:
     return 0
 
 
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """A world, and the command that starts a worker in it; `begin()` once it has been started."""
+
+    world: Lockstep
+    command: tuple[str, ...]
+    fds: tuple[int, ...]
+    environment: dict[str, str]
+    snapshot: bytes
+
+    def begin(self) -> None:
+        self.world.begin(self.snapshot)
+
+
+@contextmanager
+def standing(case: Case, place: Path) -> Iterator[Stand]:
+    world = Lockstep(place, request_for(80), case.production, case.candidate)
+    fds = (world.supervisor.theirs.fileno(), world.listen.fileno())
+    arguments = ["--slot", "0", "--control", str(fds[0]), "--listen", str(fds[1])]
+    command = (sys.executable, "-m", "bench.counted_worker", *arguments, "--recorder", str(world.recorder_path))
+    environment = {**os.environ, "PYTHONPATH": str(_CLONE), "PYTHONHASHSEED": "0"}
+    try:
+        yield Stand(world, command, fds, environment, _snapshot(place, world))
+    except (MeasurementError, TimeoutError) as error:
+        said = place / "stderr"
+        tail = said.read_text(errors="replace")[-2000:] if said.exists() else ""
+        raise MeasurementError(f"{case.name}: {error}\n{tail}") from error
+    finally:
+        world.close()
+
+
 def count(case: Case, requests: int) -> Count:
     """Runs a worker under callgrind. Raises MeasurementError."""
-    with TemporaryDirectory(prefix="shadowproxy-bench-") as directory:
-        place = Path(directory)
-        world = Lockstep(place, request_for(80), case.production, case.candidate)
-        fds = (world.supervisor.theirs.fileno(), world.listen.fileno())
-        arguments = ["--slot", "0", "--control", str(fds[0]), "--listen", str(fds[1])]
-        command = [sys.executable, "-m", "bench.counted_worker", *arguments, "--recorder", str(world.recorder_path)]
-        environment = {**os.environ, "PYTHONPATH": str(_CLONE), "PYTHONHASHSEED": "0"}
-        try:
-            with counted(command, place, fds, environment) as worker:
-                world.begin(_snapshot(place, world))
-                warm = max(20, requests // 10)
-                world.exchange(worker, warm)
-                worker.begin()
-                time.sleep(_IDLE_S)
-                idle = worker.cut()
-                began = time.perf_counter()
-                world.exchange(worker, requests)
-                if case.candidate is not None:
-                    world.settle(worker, warm + requests)
-                busy_s = time.perf_counter() - began
-                return per_request(worker.cut(), idle, requests, busy_s / _IDLE_S)
-        except (MeasurementError, TimeoutError) as error:
-            said = (place / "stderr").read_text(errors="replace")[-2000:]
-            raise MeasurementError(f"{case.name}: {error}\n{said}") from error
-        finally:
-            world.close()
+    with ExitStack() as stack:
+        place = Path(stack.enter_context(TemporaryDirectory(prefix="shadowproxy-bench-")))
+        stand = stack.enter_context(standing(case, place))
+        worker = stack.enter_context(counted(stand.command, place, stand.fds, stand.environment))
+        stand.begin()
+        warm = max(20, requests // 10)
+        stand.world.exchange(worker, warm)
+        worker.begin()
+        time.sleep(_IDLE_S)
+        idle = worker.cut()
+        began = time.perf_counter()
+        stand.world.exchange(worker, requests)
+        if case.candidate is not None:
+            stand.world.settle(worker, warm + requests)
+        busy_s = time.perf_counter() - began
+        return per_request(worker.cut(), idle, requests, busy_s / _IDLE_S)
 
 
 def per_request(busy: Stretch, idle: Stretch, requests: int, share: float) -> Count:

@@ -1,0 +1,96 @@
+"""Bytecodes that a worker executes for one request, by Python function: where the interpreter's share comes from.
+
+python -m bench.bytecodes --top 40
+
+The same world as bench.instructions, a worker that traces itself in place of valgrind.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bench.callgrind import is_asleep
+from bench.counted_worker import BYTECODES
+from bench.failure import MeasurementError
+from bench.instructions import CASES, Case, standing
+
+_PATIENCE_S = 30.0
+
+
+class _Traced:
+    def __init__(self, pid: int, counts: Path) -> None:
+        self._pid = pid
+        self._counts = counts
+        self._cuts = 0
+
+    def is_asleep(self) -> bool:
+        return is_asleep(self._pid)
+
+    def cut(self) -> list[tuple[str, str, int, int]]:
+        """(place, function, bytecodes, calls) since the last cut."""
+        os.kill(self._pid, signal.SIGUSR1)
+        self._cuts += 1
+        deadline = time.monotonic() + _PATIENCE_S
+        while time.monotonic() < deadline:
+            lines = self._counts.read_text(encoding="utf-8").splitlines(True) if self._counts.exists() else []
+            if len(lines) == self._cuts and lines[-1].endswith("\n"):
+                return [tuple(row) for row in json.loads(lines[-1])]
+            time.sleep(0.01)
+        raise MeasurementError("the worker did not say what it had counted")
+
+
+def count(case: Case, requests: int) -> list[tuple[str, str, float, float]]:
+    """(place, function, bytecodes, calls) for one request, most first. Raises MeasurementError."""
+    with TemporaryDirectory(prefix="shadowproxy-bench-") as directory:
+        place = Path(directory)
+        with standing(case, place) as stand:
+            environment = {**stand.environment, BYTECODES: str(place / "bytecodes")}
+            with (place / "stderr").open("wb") as sink:
+                process = subprocess.Popen(stand.command, env=environment, pass_fds=stand.fds, stdout=sink, stderr=sink)
+            try:
+                worker = _Traced(process.pid, place / "bytecodes")
+                stand.begin()
+                stand.world.exchange(worker, 20)
+                worker.cut()
+                stand.world.exchange(worker, requests)
+                rows = worker.cut()
+            finally:
+                process.kill()
+                process.wait()
+    return sorted(((at, name, n / requests, calls / requests) for at, name, n, calls in rows), key=lambda row: -row[2])
+
+
+def text(title: str, rows: Sequence[tuple[str, str, float, float]], top: int) -> str:
+    whole = sum(row[2] for row in rows)
+    lines = [f"| {title}: {whole:,.0f} bytecodes | share | calls | function |", "|---|---|---|---|"]
+    for at, name, count, calls in rows[:top]:
+        lines.append(f"| {count:,.1f} | {count / whole:.1%} | {calls:.2f} | `{name}` {'/'.join(at.split('/')[-2:])} |")
+    return "\n".join(lines)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    names = [case.name for case in CASES]
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.bytecodes", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--requests", type=int, default=200)
+    parser.add_argument("--case", choices=names, nargs="+", default=names[:2])
+    parser.add_argument("--top", type=int, default=40, metavar="N", help="functions shown (40)")
+    chosen = parser.parse_args(words)
+    for case in CASES:
+        if case.name in chosen.case:
+            print(text(case.title, count(case, chosen.requests), chosen.top), end="\n\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
