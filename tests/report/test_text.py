@@ -36,13 +36,13 @@ v2 decides differently on 2.02 % of requests and fails on 1 % (v1's copy: 0 %).
 Nothing was judged: these are point estimates, without intervals or gates.
 100 requests counted · 2026-03-01 14:00–15:39 UTC, 1 h 39 min · 99 % of those v2 should have had
 {"─" * 90}
-                           v1           v2           difference            requests
-Errors                     0 %†         1 %          +1 pp                 100
-Decides differently        0 %*         2.02 %       +2.02 pp              99
-Any compared field differs –            2.02 %       –                     99
-Clearly slower (> 25 %)    –            –            0 pp                  99
-Latency, median            10.0 ms†     10.0 ms      +0.00 ms              99
-Latency, p90               10.0 ms†     10.0 ms      +0.00 ms              99
+                           v1         v2         difference (95 %)         limit     verdict
+Errors                     0 %†       1 %        +1 pp                     –         –
+Decides differently        0 %*       2.02 %     +2.02 pp                  –         –
+Any compared field differs –          2.02 %     –                         –         –
+Clearly slower (> 25 %)    –          –          0 pp                      –         –
+Latency, median            10.0 ms†   10.0 ms    +0.00 ms                  –         –
+Latency, p90               10.0 ms†   10.0 ms    +0.00 ms                  –         –
 * a second copy of v1 against v1: the noise.
 † v1's second copy, which is reached as v2 is.
 A latency's difference is that within pairs, not a difference of quantiles.
