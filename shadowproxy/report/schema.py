@@ -23,7 +23,8 @@ _COMPARISON: Final = (
     "rules VARCHAR)"
 )
 _NOISE: Final = (
-    "STRUCT(result VARCHAR, agrees BOOLEAN, differences STRUCT(path VARCHAR, kind VARCHAR)[], censored BOOLEAN)"
+    "STRUCT(result VARCHAR, agrees BOOLEAN, differences STRUCT(path VARCHAR, kind VARCHAR)[], "
+    "metrics MAP(VARCHAR, DOUBLE), censored BOOLEAN)"
 )
 _IDENTITY: Final = {"v": "INTEGER", "kind": "VARCHAR", "pair_id": "VARCHAR", "id": "VARCHAR", "trial": "VARCHAR"}
 

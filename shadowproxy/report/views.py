@@ -30,7 +30,7 @@ _EXCHANGE: Final = {
     "latency_ms": (
         "greatest({role}.timing_ms.total - {role}.timing_ms.sent - coalesce({role}.timing_ms.stalled, 0), 0.0)"
     ),
-    "first_token_ms": "{role}.stream.first_token_ms",
+    "first_token_ms": "greatest({role}.stream.first_token_ms - {role}.timing_ms.sent, 0.0)",
     "per_token_ms": "{role}.stream.per_token_ms",
     "tokens": "{role}.stream.tokens",
     "body_bytes": "{role}.body_bytes",
@@ -73,6 +73,7 @@ _PAIR: Final = {
     "differing_kinds": "list_transform(comparison.differences, lambda difference: difference.kind)",
     "differences_total": "comparison.differences_total",
     "noise_paths": "list_transform(noise.differences, lambda difference: difference.path)",
+    "noise_metrics": "noise.metrics",
     "noise_kinds": "list_transform(noise.differences, lambda difference: difference.kind)",
     "rules": "comparison.rules",
 }
