@@ -28,7 +28,7 @@ class _Sink:
 
 
 class AnswerHead:
-    """What an answer's head says. It is shared and never changed once `parse` has returned it."""
+    """What an answer's head says. It is shared and never changed once `parse` has returned it, but for its memo."""
 
     raw = b""
     status = 0
@@ -37,6 +37,7 @@ class AnswerHead:
     keep_alive = True
     old = False  # HTTP/1.0
     drop: tuple[int, ...] = ()  # lines that the client does not get, descending
+    passed = b""  # a memo of http1.serialise.passed_head
 
     def __init__(self, raw: bytes, status: int) -> None:
         self.raw = raw

@@ -10,8 +10,11 @@ from shadowproxy.http1.answer import CHUNKED, AnswerHead
 from shadowproxy.http1.request import RequestHead
 
 
-def request_head(head: RequestHead, host: bytes, added: bytes) -> bytes:
-    """Production's request. `host`: the authority to send, empty to leave it as it is. `added`: whole lines."""
+def request_head(head: RequestHead, host: bytes) -> bytes:
+    """Production's request up to where the proxy's own lines and the empty line follow.
+
+    `host`: the authority to send, empty to leave it as it is.
+    """
     if head.plain and not host and not head.drop:
         raw = head.raw[:-2]
     else:
@@ -25,9 +28,7 @@ def request_head(head: RequestHead, host: bytes, added: bytes) -> bytes:
         for number in head.drop:
             del out[number]
         raw = b"\r\n".join(out) + b"\r\n"
-    if head.seldom:
-        added = _own_hop(head) + added
-    return raw + added + b"\r\n"
+    return raw + _own_hop(head) if head.seldom else raw
 
 
 def _own_hop(head: RequestHead) -> bytes:
@@ -47,11 +48,11 @@ def copy_head(
     without: frozenset[bytes],
     keep_credentials: bool,
     body_length: int,
-    added: bytes,
 ) -> bytes:
     """A copy's request: its own Content-Length, no Expect, no credentials unless `keep_credentials`.
 
-    `without`: names (lower case) of further fields that the copy does not get; `host`: empty to leave it as it is.
+    The proxy's own lines and the empty line follow it. `without`: names (lower case) of further fields that the copy
+    does not get; `host`: empty to leave it as it is.
     """
     out = head.lines[:-2]
     if not head.plain or target is not head.target:
@@ -66,7 +67,14 @@ def copy_head(
     if without:
         out[1:] = [line for line in out[1:] if line[: line.find(b":")].lower() not in without]
     out.append(b"Content-Length: %d\r\n" % body_length)
-    return b"\r\n".join(out) + added + b"\r\n"
+    return b"\r\n".join(out)
+
+
+def passed_head(head: AnswerHead) -> bytes:
+    """The head of an answer in one piece as most clients get it: HTTP/1.1, and the connection stays."""
+    if not head.passed:
+        head.passed = answer_head(head, old_client=False, close=False)
+    return head.passed
 
 
 def answer_head(head: AnswerHead, *, old_client: bool, close: bool, added: bytes = b"") -> bytes:

@@ -14,6 +14,7 @@ import orjson
 from shadowproxy.http1.serialise import copy_head
 
 if TYPE_CHECKING:
+    from shadowproxy.http1.request import RequestHead
     from shadowproxy.proxy.exchange import Exchange
     from shadowproxy.settings.snapshot import Candidate
 
@@ -36,9 +37,8 @@ class CopyPlan:
     def __init__(self, settings: Candidate, authority: bytes) -> None:
         self._host = {"preserve": b"", "upstream": authority}.get(settings.host, settings.host.encode())
         marks = f"X-Shadow: 1\r\nX-Shadow-Candidate: {settings.name}\r\n"
-        self._added = (marks + "".join(f"{name}: {value}\r\n" for name, value in settings.headers_set)).encode(
-            "latin-1"
-        )
+        given = "".join(f"{name}: {value}\r\n" for name, value in settings.headers_set)
+        self._added = f"{marks}{given}\r\n".encode("latin-1")
         own = [name for name, _ in settings.headers_set] + list(settings.headers_remove)
         self._without = frozenset(name.lower().encode() for name in own)
         self._keep_credentials = settings.credentials == "forward"
@@ -59,20 +59,22 @@ class CopyPlan:
         except (ValueError, TypeError, KeyError, IndexError):
             return None
 
-    def head(self, exchange: Exchange, body_bytes: int) -> bytes:
-        head = exchange.head
+    def head(self, exchange: Exchange, role: int, body_bytes: int) -> bytes:
+        """The copy's head; what it has in common with other copies of the same head is made once."""
+        plan = exchange.plan
+        if body_bytes == plan.head.length:
+            common = plan.copies.get(role)
+            if common is None:
+                common = plan.copies[role] = self._head(plan.head, body_bytes)
+        else:
+            common = self._head(plan.head, body_bytes)
+        return common + exchange.forwarded + self._added
+
+    def _head(self, head: RequestHead, body_bytes: int) -> bytes:
         target = head.target
         if self._replace:
             target = target.replace(self._replace, self._with, 1)
-        return copy_head(
-            head,
-            target,
-            self._host,
-            self._without,
-            self._keep_credentials,
-            body_bytes,
-            exchange.forwarded + self._added,
-        )
+        return copy_head(head, target, self._host, self._without, self._keep_credentials, body_bytes)
 
 
 def json_keys(path: str) -> list[str | int]:

@@ -66,6 +66,8 @@ class Downstream(asyncio.Protocol):
         self._poller: select.poll | None = None
         self._forward_runtime: Runtime | None = None
         self._forward_lines = b""
+        self._forwarded_head: RequestHead | None = None
+        self._forwarded = b""
         self._peer = ""
         self._trusted = False
 
@@ -97,6 +99,7 @@ class Downstream(asyncio.Protocol):
         self._probe = None
         self._decoder = None
         self._forward_runtime = None
+        self._forwarded_head = None
         self._leave()
 
     def eof_received(self) -> bool:
@@ -184,16 +187,24 @@ class Downstream(asyncio.Protocol):
             return
         arrival_ns = perf_counter_ns()
         self._probe = None
+        heads, size = runtime.heads, len(data)
+        raw = data if end == size else data[:end]
         try:
-            head = runtime.heads.parse(data if end == len(data) else data[:end])
+            plan = heads.recall(raw) or heads.read(raw)
         except Refused as e:
             self._refuse_unparsed(e)
             return
-        exchange = self.exchange = Exchange(worker, runtime, self, head, arrival_ns)
+        exchange = self.exchange = Exchange(worker, runtime, self, plan, arrival_ns)
         self.will_close = False
+        head = plan.head
         try:
             if head.chunked:
                 self._begin_chunked(exchange, data[end:])
+            elif size - end == head.length <= runtime.body_limit:
+                self.mode = OWED
+                self.deadline = 0
+                body = data[end:]
+                exchange.start(body, body, True)
             else:
                 self._begin_sized(exchange, data, end)
         except ChunkedError as e:
@@ -248,7 +259,7 @@ class Downstream(asyncio.Protocol):
         """Nothing has been sent anywhere yet."""
         self.exchange = None
         exchange.refuse_unsent(refused.status)
-        self._refuse(refused, exchange.request_id, exchange.head.method != b"HEAD")
+        self._refuse(refused, exchange.request_id, not exchange.plan.head_request)
 
     def _read_partial(self, data: bytes, runtime: Runtime) -> None:
         """The beginning of a head, or line ends before one; or a head that is too long."""
@@ -419,14 +430,20 @@ class Downstream(asyncio.Protocol):
             if self._held or self._paused_reading:
                 self.worker.loop.call_soon(self._next)
 
-    def closes_after(self, head: RequestHead) -> bool:
+    def closes_after(self, head: RequestHead, now: int) -> bool:
         """Whether this connection ends after the present request."""
-        if not head.keep_alive or self.worker.draining:
-            return True
-        return perf_counter_ns() - self._born_ns > self.worker.runtime.connection_age_ns
+        worker = self.worker
+        return not head.keep_alive or worker.draining or now - self._born_ns > worker.runtime.connection_age_ns
 
     def forwarded(self, head: RequestHead, runtime: Runtime) -> bytes:
-        """Via and X-Forwarded-*, as lines."""
+        """Via and X-Forwarded-*, as lines. A head is of one configuration, so its lines here stay the same."""
+        if self._forwarded_head is head:
+            return self._forwarded
+        self._forwarded_head = head
+        self._forwarded = self._forward(head, runtime)
+        return self._forwarded
+
+    def _forward(self, head: RequestHead, runtime: Runtime) -> bytes:
         if self._forward_runtime is not runtime:
             self._forward_runtime = runtime
             self._trusted = runtime.trusts(self._peer)
@@ -481,9 +498,9 @@ class Downstream(asyncio.Protocol):
     def answer_for(self, exchange: Exchange, status: int, kind: str, detail: str) -> None:
         """Production's failure, as an answer; the connection stays where the request was read to its end."""
         exchange.status_answered = status
-        close = not exchange.complete or self.closes_after(exchange.head) or exchange.head.old
+        close = not exchange.complete or self.closes_after(exchange.head, perf_counter_ns()) or exchange.head.old
         self.will_close = close
-        body = exchange.head.method != b"HEAD"
+        body = not exchange.plan.head_request
         self.write(refusal.answer(status, kind, detail, exchange.request_id, close=close, body=body))
         if not exchange.complete:
             self._linger()

@@ -32,9 +32,9 @@ from shadowproxy.proxy.upstream import IDLE
 from shadowproxy.wire import frames
 
 if TYPE_CHECKING:
-    from shadowproxy.http1.request import RequestHead
     from shadowproxy.proxy.downstream import Downstream
     from shadowproxy.proxy.mirror import Leg
+    from shadowproxy.proxy.plan import RequestPlan
     from shadowproxy.proxy.production import Endpoint, ProductionConnection
     from shadowproxy.proxy.runtime import RoutePlan, Runtime
     from shadowproxy.proxy.worker import Worker
@@ -88,6 +88,7 @@ class Exchange:
         "left",
         "legs",
         "outcome",
+        "plan",
         "refused",
         "request_id",
         "route",
@@ -105,25 +106,26 @@ class Exchange:
     )
 
     def __init__(
-        self, worker: Worker, runtime: Runtime, downstream: Downstream, head: RequestHead, arrival_ns: int
+        self, worker: Worker, runtime: Runtime, downstream: Downstream, plan: RequestPlan, arrival_ns: int
     ) -> None:
         self.worker = worker
         self.runtime = runtime
         self.downstream: Downstream | None = downstream
-        self.head = head
+        self.plan = plan
+        head = self.head = plan.head
         self.arrival_ns = arrival_ns
-        self.arrival_us = time.time_ns() // 1000
-        self.request_id = head.request_id or worker.ids.new(self.arrival_us // 1000)
-        self.route: RoutePlan
+        arrival_us = self.arrival_us = time.time_ns() // 1000
+        self.request_id = head.request_id or worker.ids.new(arrival_us // 1000)
+        self.route: RoutePlan = plan.route
         self.forwarded = b""
         # the request
         self.complete = False
         self.body: bytes | bytearray | None = b""  # None: not kept
         self.body_bytes = 0
-        self.keep = -1  # how much of it may be kept
+        self.keep = plan.keep  # how much of it may be kept
         self.unreserved = 0  # what the kept body costs, where the budget has not given it yet
-        self.drop_reason = 0
-        self.refused = 0  # a reason of core.outcome.EXCLUDED: nothing is mirrored
+        self.drop_reason = plan.drop_reason
+        self.refused = plan.refused
         self._cost = 0
         # production
         self.endpoint: Endpoint | None = None
@@ -131,7 +133,7 @@ class Exchange:
         self.dialing: asyncio.Task[None] | None = None
         self._pending: list[bytes | bytearray] | None = None
         self._pending_bytes = 0
-        self._resend: tuple[bytes, bytes] | None = None  # head and body as written, while the request is in memory
+        self._resend: tuple[bytes, ...] = ()  # the request as written, while it is in memory
         self._tried = 1
         self._resent = False
         self._early = False
@@ -169,39 +171,51 @@ class Exchange:
 
         Raises Refused before anything was sent anywhere.
         """
-        runtime, head = self.runtime, self.head
+        runtime, plan = self.runtime, self.plan
+        head = plan.head
         if head.via and self._loops():
             raise Refused(508, "loop", "The request has come through this proxy before.")
-        self._choose_route()
         downstream = self.downstream
         assert downstream is not None
         forwarded = downstream.forwarded(head, runtime)
         if not head.request_id:
-            forwarded += b"X-Request-ID: " + self.request_id + b"\r\n"
+            forwarded = b"%bX-Request-ID: %b\r\n" % (forwarded, self.request_id)
         self.forwarded = forwarded
-        request = serialise.request_head(head, runtime.production_host, forwarded)
-        self.start_ns = perf_counter_ns()
-        self.complete = complete
+        size = len(wire)
+        request: tuple[bytes, ...]
+        if size <= JOINED:
+            request = (b"%b%b\r\n%b" % (plan.request, forwarded, wire),)
+        else:
+            request = (b"%b%b\r\n" % (plan.request, forwarded), wire)
+        now = self.start_ns = perf_counter_ns()
         if complete:
+            self.complete = True
             self._retain_whole(body)
-            if len(wire) <= PENDING:
-                self._resend = (request, wire)
-        elif body:
-            self._retain(body)
-        connection = runtime.production.take(self, self.start_ns)
+            if size <= PENDING:
+                self._resend = request
+        else:
+            if self.keep < 0 or self.drop_reason:
+                self.body = None
+            if body:
+                self._retain(body)
+        connection = runtime.production.take(self, now)
         if connection is None:
             if not self.done:
-                self._pending = [request, wire] if wire else [request]
-                self._pending_bytes = len(request) + len(wire)
+                self._pending = list(request)
+                self._pending_bytes = sum(map(len, request))
             return
         self.connect_ns = 0
-        self._use(connection)
-        if len(wire) <= JOINED:
-            connection.transport.write(request + wire)
+        self.connection = connection
+        connection.serve(self, plan.head_request)
+        if size <= JOINED:
+            connection.transport.write(request[0])
         else:
-            connection.transport.writelines((request, wire))
+            connection.transport.writelines(request)
         if complete:
-            self._request_written()
+            # As in _request_written, of a request that needed no patience.
+            self.sent_ns = perf_counter_ns() - now
+            self.worker.timers.arm(connection, runtime.first_byte_ns)
+            self._decide(self.drop_reason)
         else:
             self._long_upload(connection)
 
@@ -211,21 +225,6 @@ class Exchange:
             1 for value in self.head.via for member in value.lower().split(b",") if member.split()[1:2] == [name]
         )
         return seen >= MAX_LOOPS
-
-    def _choose_route(self) -> None:
-        runtime, head = self.runtime, self.head
-        number = runtime.router.find(head.method, head.target, head.field)
-        route = self.route = runtime.no_route if number is None else runtime.routes[number]
-        if head.websocket:
-            self.refused = o.EXCLUDED_UPGRADE
-        elif head.method not in runtime.mirrored_methods:
-            self.refused = o.EXCLUDED_METHOD
-        elif number is not None and route.candidates:
-            self.keep = runtime.longest_body if runtime.router.needs_body else route.keep_up_to
-            if not head.chunked and head.length > self.keep:
-                self._stop_keeping(o.BODY_TOO_LARGE)
-        if self.keep < 0:
-            self.body = None if head.chunked or head.length else b""
 
     def _choose_by_body(self) -> None:
         """Rules about a JSON body took part for the first time now that it is here."""
@@ -265,6 +264,8 @@ class Exchange:
             self.unreserved = size + OVERHEAD
         elif self.keep >= 0:
             self._stop_keeping(o.BODY_TOO_LARGE)
+        elif size:
+            self.body = None
 
     def _retain(self, body: bytes) -> None:
         """Keep a body that comes in pieces for copies, within `mirror_up_to` and the budget."""
@@ -292,17 +293,13 @@ class Exchange:
 
     # -- production takes it -----------------------------------------------------------------------------------------
 
-    def _use(self, connection: ProductionConnection) -> None:
-        self.connection = connection
-        connection.exchange = self
-        connection.expect(self.head.method == b"HEAD")
-
     def connection_made(self, connection: ProductionConnection) -> None:
         if self.done:
-            connection.pool.give_back(connection)
+            connection.pool.give_back(connection, perf_counter_ns())
             return
         self.connect_ns = perf_counter_ns() - self.start_ns
-        self._use(connection)
+        self.connection = connection
+        connection.serve(self, self.plan.head_request)
         pending, self._pending = self._pending, None
         if pending is not None:
             # Resumed before the write, which may find production full and pause the client again.
@@ -403,20 +400,25 @@ class Exchange:
         if head.status == 101:
             self._switch(head, body)
             return
-        if body:
-            self._keep_answer(body)
+        size = self.answer_bytes = len(body)
+        if self.legs or not self._decided:
+            if size <= ANSWER_RESERVE and size <= self.runtime.keep_up_to and self.keep >= 0:
+                self.answer_body = body  # shared, and within what the budget gave when the copies left
+            elif size:
+                self.answer_bytes = 0
+                self._keep_answer(body)
         downstream = self.downstream
         if downstream is not None:
-            close = self._closes(head)
-            if close or head.drop or head.old or self.head.old or self.runtime.answers_id:
+            if self._closes(head, now) or self.head.old or self.runtime.answers_id:
+                close = downstream.will_close
                 raw = serialise.answer_head(head, old_client=self.head.old, close=close, added=self.answer_id())
             else:
-                raw = head.raw
-            if len(body) <= JOINED:
+                raw = head.passed or serialise.passed_head(head)
+            if size <= JOINED:
                 downstream.transport.write(raw + body)
             else:
                 downstream.writelines((raw, body))
-        self._answered()
+        self._answered(now)
 
     def answer_began(self, head: a.AnswerHead, more: bool) -> None:
         self.first_byte_ns = perf_counter_ns() - self.start_ns
@@ -428,7 +430,8 @@ class Exchange:
         self.answer_close_delimited = old and head.framing >= a.CHUNKED
         self.answer_chunked = not old and head.framing >= a.CHUNKED
         if self.downstream is not None:
-            raw = serialise.answer_head(head, old_client=old, close=self._closes(head), added=self.answer_id())
+            close = self._closes(head, perf_counter_ns())
+            raw = serialise.answer_head(head, old_client=old, close=close, added=self.answer_id())
             if more:
                 self._out = raw
             else:
@@ -450,11 +453,11 @@ class Exchange:
             return b""
         return b"X-Request-ID: " + self.request_id + b"\r\n"
 
-    def _closes(self, head: a.AnswerHead) -> bool:
+    def _closes(self, head: a.AnswerHead, now: int) -> bool:
         """Whether the client's connection ends after this answer."""
         downstream = self.downstream
         assert downstream is not None
-        close = not self.complete or downstream.closes_after(self.head)
+        close = not self.complete or downstream.closes_after(self.head, now)
         if self.head.old and head.framing >= a.CHUNKED:
             close = True
         downstream.will_close = close
@@ -479,7 +482,8 @@ class Exchange:
                 self.downstream.writelines((out, *pieces) if out else pieces)
 
     def answer_ended(self, trailers: list[tuple[bytes, bytes]]) -> None:
-        self.total_ns = perf_counter_ns() - self.start_ns
+        now = perf_counter_ns()
+        self.total_ns = now - self.start_ns
         downstream = self.downstream
         if downstream is not None:
             out, self._out = self._out, b""
@@ -487,9 +491,9 @@ class Exchange:
                 out += chunked.last_chunk(trailers)
             if out:
                 downstream.write(out)
-        self._answered()
+        self._answered(now)
 
-    def _answered(self) -> None:
+    def _answered(self, now: int) -> None:
         """Production's answer is whole and with the client."""
         connection, self.connection = self.connection, None
         if connection is not None:
@@ -499,7 +503,7 @@ class Exchange:
             elif self.body_bytes > JOINED and connection.has_unsent():
                 connection.drop()  # production answered without reading: the rest would come before the next request
             else:
-                connection.release()
+                connection.release(now)
         self._production_done(o.COMPLETE, "")
 
     def _keep_answer(self, piece: bytes) -> None:
@@ -548,7 +552,7 @@ class Exchange:
         self._failed(code, kind, detail)
 
     def _read_rescued(self, connection: ProductionConnection, data: bytes, code: int, kind: str, detail: str) -> None:
-        connection.expect(self.head.method == b"HEAD")
+        connection.expect(self.plan.head_request)
         connection.data_received(data)
         if not self.done:
             connection.eof_received()
@@ -564,7 +568,6 @@ class Exchange:
             self._resent = True
             endpoint = self.endpoint
             assert endpoint is not None
-            assert self._resend is not None
             self._pending = list(self._resend)
             self.runtime.production.connect(self, endpoint)
             return
@@ -584,7 +587,7 @@ class Exchange:
             and not self._resent
             and not self.began
             and self.complete
-            and self._resend is not None
+            and bool(self._resend)
             and self.downstream is not None
             and (
                 self.head.method in IDEMPOTENT
@@ -638,7 +641,6 @@ class Exchange:
     def refuse_unsent(self, status: int) -> None:
         """The request is refused before a byte of it was sent anywhere."""
         self.downstream = None
-        self._choose_route()
         self.refused = o.EXCLUDED_REFUSED
         self.status_answered = status
         self._production_done(0, "The request was refused.")
@@ -694,7 +696,8 @@ class Exchange:
         if self.total_ns < 0:
             self.total_ns = perf_counter_ns() - self.start_ns
         self._pending = None
-        self._close_rescue()
+        if self._rescue >= 0:
+            self._close_rescue()
         if not self._decided:
             if not self.complete and not self.drop_reason:
                 # Production has answered, or failed, before the request was whole: there is nothing to copy.
@@ -705,9 +708,10 @@ class Exchange:
         if downstream is not None:
             self.downstream = None
             downstream.exchange_done(self._early)
-        for leg in self.waiting_legs:
-            leg.start()
-        self.waiting_legs = []
+        if self.waiting_legs:
+            waiting, self.waiting_legs = self.waiting_legs, []
+            for leg in waiting:
+                leg.start()
         if not self.left:
             self._settle()
 

@@ -1,23 +1,27 @@
-"""Answers' heads, parsed once: at high rates an upstream says the same head again and again, within a second at least.
+"""Heads, read once: a client and an upstream say the same head again and again, within a second at least.
 
-A memo of a pure function. It is bounded in entries and in the length of what it remembers, and forgets all at once.
+Memos of pure functions. They are bounded in entries and in the length of what they remember, and forget all at once.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import Final, Generic, TypeVar
 
 from shadowproxy.http1 import answer, request
 
 _ENTRIES: Final = 256
 _LONGEST: Final = 2048
 
+Plan = TypeVar("Plan")
+
 
 class AnswerHeads:
-    __slots__ = ("_known",)
+    __slots__ = ("_known", "recall")
 
     def __init__(self) -> None:
         self._known: dict[bytes, answer.AnswerHead] = {}
+        self.recall = self._known.get  # never of an answer to HEAD
 
     def parse(self, raw: bytes, head_request: bool) -> answer.AnswerHead:
         """Raises Refused, as `http1.answer.parse` does; heads that answer HEAD are not remembered."""
@@ -32,21 +36,25 @@ class AnswerHeads:
         return head
 
 
-class RequestHeads:
-    __slots__ = ("_known", "_max_fields")
+class RequestHeads(Generic[Plan]):
+    """`plan` makes of a head what follows from it alone, and is remembered with it."""
 
-    def __init__(self, max_fields: int) -> None:
+    __slots__ = ("_known", "_max_fields", "_plan", "recall")
+
+    def __init__(self, max_fields: int, plan: Callable[[request.RequestHead], Plan]) -> None:
         self._max_fields = max_fields
-        self._known: dict[bytes, request.RequestHead] = {}
+        self._plan = plan
+        self._known: dict[bytes, Plan] = {}
+        self.recall = self._known.get  # what a head led to before, None where it is not remembered
 
-    def parse(self, raw: bytes) -> request.RequestHead:
+    def read(self, raw: bytes) -> Plan:
         """Raises Refused, as `http1.request.parse` does; what is refused is not remembered."""
         known = self._known.get(raw)
         if known is not None:
             return known
-        head = request.parse(raw, self._max_fields)
+        plan = self._plan(request.parse(raw, self._max_fields))
         if len(raw) <= _LONGEST:
             if len(self._known) >= _ENTRIES:
                 self._known.clear()
-            self._known[raw] = head
-        return head
+            self._known[raw] = plan
+        return plan

@@ -22,9 +22,8 @@ from shadowproxy.proxy.upstream import IDLE, UpstreamConnection
 from shadowproxy.wire import frames
 
 if TYPE_CHECKING:
-    from shadowproxy.core.ledger import Row
-    from shadowproxy.proxy.copies import CopyPlan
     from shadowproxy.proxy.exchange import Exchange
+    from shadowproxy.proxy.runtime import Entry
     from shadowproxy.proxy.timers import Timers
     from shadowproxy.settings.snapshot import Candidate
 
@@ -48,29 +47,37 @@ _FAILURES: Final = frozenset({o.CONNECT_ERROR, o.TIMEOUT, o.RESET})
 class ReadBudget:
     """What all mirror legs of a worker may read: held bytes do not bound the CPU that discarding them takes.
 
-    A leg that used up its turn is paused and gets its next one with the next tick of 10 ms, round robin.
+    A leg that used up its turn is paused and gets its next one with the next tick of 10 ms, round robin. A turn ends by
+    the loop's clock; a timer is set only while legs are paused.
     """
 
-    __slots__ = ("_loop", "_paused", "_scheduled", "_spent", "buffer")
+    __slots__ = ("_loop", "_paused", "_scheduled", "_spent", "_turn_ends", "buffer")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._paused: deque[MirrorConnection] = deque()
         self._scheduled = False
         self._spent = 0
+        self._turn_ends = 0.0
         self.buffer = memoryview(bytearray(READ))
 
     def spend(self, connection: MirrorConnection, size: int) -> None:
+        if not self._scheduled:
+            now = self._loop.time()
+            if now >= self._turn_ends:
+                self._turn_ends = now + TURN_S
+                self._spent = 0
         self._spent += size
         if size >= READ or self._spent >= TURN_BYTES:
             connection.transport.pause_reading()
             self._paused.append(connection)
-        if not self._scheduled:
-            self._scheduled = True
-            self._loop.call_later(TURN_S, self._turn)
+            if not self._scheduled:
+                self._scheduled = True
+                self._loop.call_later(TURN_S, self._turn)
 
     def _turn(self) -> None:
         self._scheduled = False
+        self._turn_ends = self._loop.time() + TURN_S
         self._spent = 0
         paused = self._paused
         for _ in range(min(len(paused), TURN_BYTES // READ)):
@@ -108,7 +115,7 @@ class ConnectRate:
 class MirrorConnection(UpstreamConnection, asyncio.BufferedProtocol):
     """Reads through one buffer that all legs of a worker share, so that one read is at most `READ` bytes."""
 
-    def __init__(self, pool: Pool, reads: ReadBudget) -> None:
+    def __init__(self, pool: Pool[MirrorConnection], reads: ReadBudget) -> None:
         super().__init__(pool)
         self.leg: Leg | None = None
         self._reads = reads
@@ -117,8 +124,9 @@ class MirrorConnection(UpstreamConnection, asyncio.BufferedProtocol):
         return self._reads.buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        self._reads.spend(self, nbytes)
-        self.data_received(bytes(self._reads.buffer[:nbytes]))
+        reads = self._reads
+        reads.spend(self, nbytes)
+        self.data_received(bytes(reads.buffer[:nbytes]))
 
     def whole(self, head: AnswerHead, body: bytes) -> None:
         if self.leg is not None:
@@ -156,15 +164,13 @@ class Leg:
         "connect_ns",
         "connection",
         "done",
+        "entry",
         "error",
         "exchange",
         "first_byte_ns",
         "head",
         "mirror",
         "outcome",
-        "plan",
-        "role",
-        "row",
         "sent_ns",
         "start_ns",
         "status",
@@ -172,12 +178,10 @@ class Leg:
         "truncated",
     )
 
-    def __init__(self, mirror: Mirror, exchange: Exchange, plan: CopyPlan, role: int, row: Row) -> None:
-        self.mirror = mirror
+    def __init__(self, entry: Entry, exchange: Exchange) -> None:
+        self.entry = entry
+        self.mirror = entry.mirror
         self.exchange = exchange
-        self.plan = plan
-        self.role = role
-        self.row = row
         self.connection: MirrorConnection | None = None
         self._dialing: asyncio.Task[None] | None = None
         self.done = False
@@ -193,21 +197,22 @@ class Leg:
         self.connect_ns = self.sent_ns = self.first_byte_ns = self.total_ns = frames.UNKNOWN
 
     def start(self) -> None:
-        mirror = self.mirror
-        self.start_ns = perf_counter_ns()
-        connection = mirror.pool.take(self.start_ns)
+        pool = self.mirror.pool
+        now = self.start_ns = perf_counter_ns()
+        connection = pool.take(now)
         if connection is not None:
             self.connect_ns = 0
             self._write(connection)
         else:
-            self._dialing = mirror.pool.connect(self._connected, self._not_connected)
+            self._dialing = pool.connect(self._connected, self._not_connected)
 
-    def _connected(self, connection: UpstreamConnection) -> None:
+    def _connected(self, connection: MirrorConnection) -> None:
         self._dialing = None
+        now = perf_counter_ns()
         if self.done:
-            self.mirror.pool.give_back(connection)
+            self.mirror.pool.give_back(connection, now)
             return
-        self.connect_ns = perf_counter_ns() - self.start_ns
+        self.connect_ns = now - self.start_ns
         self._write(connection)
 
     def _not_connected(self, code: int, kind: str, detail: str) -> None:
@@ -215,26 +220,30 @@ class Leg:
         if not self.done:
             self.finish(code, detail)
 
-    def _write(self, connection: UpstreamConnection) -> None:
-        assert isinstance(connection, MirrorConnection)
+    def _write(self, connection: MirrorConnection) -> None:
         self.connection = connection
         connection.leg = self
-        exchange = self.exchange
-        plan = self.plan
-        body = plan.body(exchange.body or b"") or b""
-        head = plan.head(exchange, len(body))
-        connection.expect(exchange.head.method == b"HEAD")
-        if len(body) <= JOINED:
+        exchange, entry = self.exchange, self.entry
+        plan = entry.plan
+        body = exchange.body or b""
+        if plan.rewrites_body:
+            body = plan.body(body) or b""
+        size = len(body)
+        head = plan.head(exchange, entry.role, size)
+        connection.expect(exchange.plan.head_request)
+        if size <= JOINED:
             connection.transport.write(head + body)
         else:
             connection.transport.writelines((head, body))
         self.sent_ns = perf_counter_ns() - self.start_ns
         # The deadline is the connection's: it is armed already more often than not, and then costs one assignment.
         mirror = self.mirror
-        mirror.timers.arm(connection, max(0, mirror.first_look_ns - self.connect_ns))
+        wait = mirror.first_look_ns - self.connect_ns
+        mirror.timers.arm(connection, wait if wait > 0 else 0)
 
     def whole(self, head: AnswerHead, body: bytes) -> None:
-        self.first_byte_ns = perf_counter_ns() - self.start_ns
+        now = perf_counter_ns()
+        self.first_byte_ns = now - self.start_ns
         self.status = head.status
         self.head = head.raw
         if head.status == 101:
@@ -249,7 +258,7 @@ class Leg:
             if size > self.mirror.settings.answer_up_to:
                 self._too_long()
                 return
-        self.finish(o.COMPLETE)
+        self.finish(o.COMPLETE, "", now)
 
     def began(self, head: AnswerHead) -> None:
         self.first_byte_ns = perf_counter_ns() - self.start_ns
@@ -298,13 +307,14 @@ class Leg:
             assert self.connection is not None
             self.mirror.timers.arm(self.connection, left)
 
-    def finish(self, outcome: int, error: str = "") -> None:
+    def finish(self, outcome: int, error: str = "", now: int = 0) -> None:
         if self.done:
             return
+        now = now or perf_counter_ns()
         self.done = True
         self.outcome = outcome
         self.error = error
-        self.total_ns = perf_counter_ns() - self.start_ns
+        self.total_ns = now - self.start_ns
         mirror = self.mirror
         mirror.in_flight -= 1
         if self._dialing is not None:
@@ -318,7 +328,7 @@ class Leg:
             # What the candidate has not read of a long request would come before the next one.
             unsent = self.exchange.body_bytes > JOINED and connection.has_unsent()
             if outcome == o.COMPLETE and connection.state == IDLE and not unsent:
-                mirror.pool.give_back(connection)
+                mirror.pool.give_back(connection, now)
             else:
                 connection.give_up()
         mirror.count(outcome, self.total_ns)
@@ -332,7 +342,7 @@ class Leg:
         came = b"".join(self.arrivals) if self.arrivals else b""
         out += (
             frames.exchange_head(
-                self.role,
+                self.entry.role,
                 self.outcome,
                 0,
                 self.truncated | frames.WARMING if self.start_ns < self.mirror.warm_until_ns else self.truncated,

@@ -12,7 +12,7 @@ import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from time import perf_counter_ns
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from shadowproxy.core import outcome as o
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from shadowproxy.proxy.upstream import UpstreamConnection
 
 RESOLVE_S: Final = 10.0
+
+Connection = TypeVar("Connection", bound="UpstreamConnection")
 
 _REFUSALS: Final = (OSError, ssl.SSLError, TimeoutError, ValueError)  # ValueError: a name that is no host's
 
@@ -43,11 +45,11 @@ class Address(NamedTuple):
         return cls(host, port, tls, authority.encode("idna") if not authority.isascii() else authority.encode())
 
 
-class Pool:
+class Pool(Generic[Connection]):
     def __init__(
         self,
         address: Address,
-        factory: Callable[[Pool], UpstreamConnection],
+        factory: Callable[[Pool[Any]], Connection],
         *,
         limit: int,
         connect_s: float,
@@ -61,7 +63,7 @@ class Pool:
         self.limit = limit
         self.connect_s = connect_s
         self.open = 0
-        self.idle: list[UpstreamConnection] = []
+        self.idle: list[Connection] = []
         self.heads = AnswerHeads()
         self._factory = factory
         self._keep_alive_ns = round(keep_alive_s * 1e9)
@@ -78,7 +80,7 @@ class Pool:
 
     # -- idle connections --------------------------------------------------------------------------------------------
 
-    def take(self, now: int) -> UpstreamConnection | None:
+    def take(self, now: int) -> Connection | None:
         """An idle connection that is young enough and that the kernel says nothing about; the last used first."""
         idle = self.idle
         while idle:
@@ -93,17 +95,17 @@ class Pool:
             connection.give_up()
         return None
 
-    def give_back(self, connection: UpstreamConnection) -> None:
+    def give_back(self, connection: Connection, now: int) -> None:
         """The exchange ended well; the connection is kept if it may be used again."""
         if connection.reusable and not connection.closed and not self._closed:
-            connection.idle_since_ns = perf_counter_ns()
+            connection.idle_since_ns = now
             self.idle.append(connection)
             if self.on_free is not None:
                 self.on_free()
         else:
             connection.give_up()
 
-    def lost(self, connection: UpstreamConnection) -> None:
+    def lost(self, connection: Connection) -> None:
         self.open -= 1
         with suppress(ValueError):
             self.idle.remove(connection)
@@ -131,7 +133,7 @@ class Pool:
         return self.open < self.limit
 
     def connect(
-        self, made: Callable[[UpstreamConnection], None], failed: Callable[[int, str, str], None]
+        self, made: Callable[[Connection], None], failed: Callable[[int, str, str], None]
     ) -> asyncio.Task[None]:
         """Exactly one of the callbacks is called, unless the task is cancelled. `failed`: outcome, kind, sentence."""
         self.open += 1
@@ -140,9 +142,7 @@ class Pool:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _connect(
-        self, made: Callable[[UpstreamConnection], None], failed: Callable[[int, str, str], None]
-    ) -> None:
+    async def _connect(self, made: Callable[[Connection], None], failed: Callable[[int, str, str], None]) -> None:
         connection = self._factory(self)
         try:
             async with asyncio.timeout(self.connect_s):
@@ -157,7 +157,7 @@ class Pool:
         connection.born_ns = perf_counter_ns()
         made(connection)
 
-    def _not_opened(self, connection: UpstreamConnection) -> None:
+    def _not_opened(self, connection: Connection) -> None:
         """Give the place back here: connection_lost does not follow, not even where an attempt is cancelled just after
         connection_made, for uvloop closes such a transport without a word.
         """
@@ -167,7 +167,7 @@ class Pool:
             connection.give_up()
             connection.connection_lost(None)
 
-    async def _open(self, connection: UpstreamConnection) -> None:
+    async def _open(self, connection: Connection) -> None:
         loop = asyncio.get_running_loop()
         sock = await self._dial(loop)
         try:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import deque
+from collections.abc import Callable
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Final
 
 from shadowproxy.http1.answer import AnswerHead
 from shadowproxy.proxy.counters import Histogram
 from shadowproxy.proxy.pool import Address, Pool
-from shadowproxy.proxy.upstream import ENDED, IDLE, TUNNEL, UpstreamConnection
+from shadowproxy.proxy.upstream import ENDED, HEAD, IDLE, TUNNEL, UpstreamConnection
 
 if TYPE_CHECKING:
     from shadowproxy.proxy.exchange import Exchange
@@ -29,10 +30,18 @@ DOWN_NS: Final = 1_000_000_000
 class ProductionConnection(UpstreamConnection, asyncio.Protocol):
     """Hands everything to the exchange that uses it."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool[ProductionConnection]) -> None:
         super().__init__(pool)
         self.exchange: Exchange | None = None
         self.tunnel: Tunnel | None = None
+
+    def serve(self, exchange: Exchange, head_request: bool) -> None:
+        """The exchange's request is about to be written: its answer is due."""
+        self.exchange = exchange
+        self.state = HEAD
+        self.uses += 1
+        self._interim = 0
+        self._head_request = head_request
 
     def whole(self, head: AnswerHead, body: bytes) -> None:
         exchange = self.exchange
@@ -105,12 +114,12 @@ class ProductionConnection(UpstreamConnection, asyncio.Protocol):
         self.deadline = 0
         self.transport.close()
 
-    def release(self) -> None:
+    def release(self, now: int) -> None:
         """The exchange ended and production's answer is whole."""
         self.exchange = None
         self.deadline = 0
         if self.state == IDLE and self.reusable:
-            self.pool.give_back(self)
+            self.pool.give_back(self, now)
         else:
             self.give_up()
 
@@ -126,7 +135,7 @@ class Endpoint:
 
     __slots__ = ("down_until_ns", "pool")
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool[ProductionConnection]) -> None:
         self.pool = pool
         self.down_until_ns = 0
 
@@ -181,8 +190,6 @@ class Production:
             )
             for url in settings.urls
         ]
-        for endpoint in self.endpoints:
-            endpoint.pool.on_free = self._place_is_free
 
     @property
     def open(self) -> int:
@@ -208,14 +215,11 @@ class Production:
 
     def take(self, exchange: Exchange, now: int) -> ProductionConnection | None:
         """An idle connection at once; else None, and `connection_made` or `no_connection` of the exchange follows."""
-        endpoint = self.endpoint()
-        exchange.endpoint = endpoint
+        endpoint = exchange.endpoint = self.endpoint()
         connection = endpoint.pool.take(now)
-        if connection is not None:
-            assert isinstance(connection, ProductionConnection)
-            return connection
-        self.connect(exchange, endpoint)
-        return None
+        if connection is None:
+            self.connect(exchange, endpoint)
+        return connection
 
     def connect(self, exchange: Exchange, endpoint: Endpoint) -> None:
         """A fresh connection, now or when there is room."""
@@ -224,6 +228,7 @@ class Production:
         elif len(self.waiting) < self._limit:
             waiting = Waiting(exchange, self)
             self.waiting.append(waiting)
+            self._listen(self._place_is_free)
             self.timers.arm(waiting, round(self.settings.timeouts.connect * 1e9))
         else:
             exchange.no_connection(0, "upstream_busy", "All connections to production are in use.")
@@ -238,8 +243,7 @@ class Production:
         return self.open < self._limit
 
     def _dial(self, exchange: Exchange, endpoint: Endpoint) -> None:
-        def made(connection: UpstreamConnection) -> None:
-            assert isinstance(connection, ProductionConnection)
+        def made(connection: ProductionConnection) -> None:
             endpoint.down_until_ns = 0
             exchange.dialing = None
             exchange.connection_made(connection)
@@ -265,6 +269,11 @@ class Production:
                 self.waiting.remove(waiting)
                 return
 
+    def _listen(self, on_free: Callable[[], None] | None) -> None:
+        """Pools say that a place is free only while somebody waits for one: it costs a call each time."""
+        for endpoint in self.endpoints:
+            endpoint.pool.on_free = on_free
+
     def _place_is_free(self) -> None:
         while self.waiting:
             waiting = self.waiting[0]
@@ -281,10 +290,10 @@ class Production:
             waiting.exchange = None
             waiting.deadline = 0
             if connection is not None:
-                assert isinstance(connection, ProductionConnection)
                 exchange.connection_made(connection)
             else:
                 self._dial(exchange, endpoint)
+        self._listen(None)
 
     def sweep(self) -> None:
         for endpoint in self.endpoints:

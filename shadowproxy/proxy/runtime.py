@@ -10,16 +10,20 @@ import ipaddress
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from shadowproxy.core import outcome as o
 from shadowproxy.core.ledger import TWIN, Ledger, Row
 from shadowproxy.core.routes import Router
 from shadowproxy.core.sampling import cookie, is_sampled
+from shadowproxy.http1 import serialise
 from shadowproxy.proxy.copies import CopyPlan, JsonBody, json_keys
 from shadowproxy.proxy.counters import RouteCounters
 from shadowproxy.proxy.heads import RequestHeads
 from shadowproxy.proxy.mirror import ANSWER_RESERVE
+from shadowproxy.proxy.plan import RequestPlan
 from shadowproxy.wire import frames
 
 if TYPE_CHECKING:
+    from shadowproxy.http1.request import RequestHead
     from shadowproxy.proxy.exchange import Exchange
     from shadowproxy.proxy.mirror import Mirror
     from shadowproxy.proxy.production import Production
@@ -80,7 +84,6 @@ class Runtime:
         self.mirrors = mirrors
         limits = snapshot.limits
         self.limits = limits
-        self.heads = RequestHeads(limits.headers)
         self.head_timeout_ns = round(limits.head_timeout * NS)
         self.body_idle_ns = round(limits.body_idle * NS)
         self.keep_alive_ns = round(limits.keep_alive * NS)
@@ -114,6 +117,26 @@ class Runtime:
         ]
         self.longest_body = max((route.keep_up_to for route in self.routes), default=-1)
         self.no_route = self._plan(ledger, counters, frames.NO_ROUTE, None, ())
+        self.heads = RequestHeads(limits.headers, self._planner())
+
+    def _planner(self) -> Callable[[RequestHead], RequestPlan]:
+        """A function that does not hold the runtime: it must go when the last of its requests has gone."""
+        router, routes, no_route = self.router, self.routes, self.no_route
+        host, methods, longest = self.production_host, self.mirrored_methods, self.longest_body
+
+        def plan_of(head: RequestHead) -> RequestPlan:
+            number = router.find(head.method, head.target, head.field)
+            route = no_route if number is None else routes[number]
+            plan = RequestPlan(head, route, serialise.request_head(head, host))
+            if head.websocket:
+                plan.refused = o.EXCLUDED_UPGRADE
+            elif head.method not in methods:
+                plan.refused = o.EXCLUDED_METHOD
+            elif number is not None and route.candidates:
+                plan.mirror(longest if router.needs_body else route.keep_up_to)
+            return plan
+
+        return plan_of
 
     def _plan(
         self,

@@ -62,8 +62,8 @@ def _take_back(exchange: Exchange) -> None:
     """The budget is used up: what was about to be sent is not."""
     for leg in exchange.legs:
         leg.mirror.unused()
-        leg.row.sent -= 1
-        leg.row.dropped[o.BUFFER_FULL] += 1
+        leg.entry.row.sent -= 1
+        leg.entry.row.dropped[o.BUFFER_FULL] += 1
     exchange.legs.clear()
 
 
@@ -91,7 +91,7 @@ def _offer(exchange: Exchange, entry: Entry, reason: int) -> int:
         entry.row.dropped[reason] += 1
     else:
         entry.row.sent += 1
-        exchange.legs.append(Leg(mirror, exchange, entry.plan, entry.role, entry.row))
+        exchange.legs.append(Leg(entry, exchange))
     return reason
 
 
@@ -115,7 +115,7 @@ def record(exchange: Exchange) -> None:
     legs = exchange.legs
     fates = []
     for leg in legs:
-        fates.append((leg.row, leg.outcome))
+        fates.append((leg.entry.row, leg.outcome))
         size += leg.pack(out, arrival_ns)
     count = 1 + len(legs)
     if exchange.twin_dropped:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import select
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from shadowproxy.core import outcome as o
 from shadowproxy.http1 import answer as a
@@ -36,8 +36,9 @@ _END: Final = b"\r\n\r\n"
 class UpstreamConnection(asyncio.BaseProtocol):
     """Subclasses say what happens to what was read; `failed` gets an outcome's code and one sentence."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool[Any]) -> None:
         self.pool = pool
+        self.heads = pool.heads
         self.transport: asyncio.Transport = cast(asyncio.Transport, None)  # set by connection_made, before any use
         self.state = IDLE
         self.deadline = 0
@@ -192,14 +193,18 @@ class UpstreamConnection(asyncio.BaseProtocol):
         if end > MAX_HEAD:
             self._too_long()
             return
-        try:
-            head = self.pool.heads.parse(data if end == len(data) else data[:end], self._head_request)
-        except Refused as e:
-            self._fail(o.PROTOCOL_ERROR, "protocol_error", e.detail)
-            return
+        size = len(data)
+        raw = data if end == size else data[:end]
+        head = None if self._head_request else self.heads.recall(raw)
+        if head is None:
+            try:
+                head = self.heads.parse(raw, self._head_request)
+            except Refused as e:
+                self._fail(o.PROTOCOL_ERROR, "protocol_error", e.detail)
+                return
         if head.status < 200 and head.status != 101:
             self._pass_interim(head, data[end:])
-        elif head.framing == a.LENGTH and len(data) - end == head.length:
+        elif head.framing == a.LENGTH and size - end == head.length:
             if not head.keep_alive:
                 self.reusable = False
             self.state = IDLE

@@ -99,7 +99,7 @@ def test_production_gets_the_lines_that_came_less_what_must_not_pass(
 ) -> None:
     found = parsed(*came)
     before = list(found.lines)
-    assert request_head(found, host, ADDED) == head(*leaves)
+    assert request_head(found, host) + ADDED + b"\r\n" == head(*leaves)
     assert found.lines == before  # a head is shared
 
 
@@ -113,7 +113,8 @@ def copy(
     without: frozenset[bytes] = frozenset(),
     keep_credentials: bool = False,
 ) -> bytes:
-    return copy_head(found, found.target if target is None else target, host, without, keep_credentials, 9, ADDED)
+    target = found.target if target is None else target
+    return copy_head(found, target, host, without, keep_credentials, 9) + ADDED + b"\r\n"
 
 
 CAME = (

@@ -24,8 +24,10 @@ def plan(**settings: Any) -> CopyPlan:
 
 def said(made: CopyPlan, body_bytes: int = 4) -> list[bytes]:
     """The lines of a copy's head."""
-    exchange: Any = SimpleNamespace(head=request.parse(CAME, 100), forwarded=b"Via: 1.1 p\r\n")
-    head = made.head(exchange, body_bytes)
+    plan = SimpleNamespace(head=request.parse(CAME, 100), copies={})
+    exchange: Any = SimpleNamespace(plan=plan, forwarded=b"Via: 1.1 p\r\n")
+    head = made.head(exchange, 2, body_bytes)
+    assert made.head(exchange, 2, body_bytes) == head
     assert head.endswith(b"\r\n\r\n")
     return head[:-4].split(b"\r\n")
 

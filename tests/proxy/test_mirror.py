@@ -340,6 +340,10 @@ class Loop:
 
     def __init__(self) -> None:
         self.due: list[Any] = []
+        self.now = 100.0
+
+    def time(self) -> float:
+        return self.now
 
     def call_later(self, delay: float, callback: Any) -> None:
         assert delay == m.TURN_S
@@ -347,6 +351,7 @@ class Loop:
 
     def turn(self) -> None:
         (callback,), self.due = self.due, []
+        self.now += m.TURN_S
         callback()
 
 
@@ -379,6 +384,16 @@ def test_all_legs_together_read_so_much_in_a_turn() -> None:
     loop.turn()
     assert all(reader.reading for reader in readers)
     assert loop.due == []
+
+
+def test_a_turn_in_which_nobody_was_paused_ends_by_the_clock() -> None:
+    loop, budget = reads()
+    readers = [Reader() for _ in range(200)]
+    for reader in readers:
+        loop.now += m.TURN_S / 32
+        budget.spend(reader, m.READ - 1)  # type: ignore[arg-type]
+    assert all(reader.reading for reader in readers)
+    assert loop.due == []  # no timer either
 
 
 def test_a_connection_that_closed_while_it_waited_is_passed_over() -> None:

@@ -75,9 +75,9 @@ async def test_a_connection_is_made_counted_used_again_and_lost() -> None:
     transport = await upstream.accept()
     (connection,) = asked.made
     assert pool.take(pool_module.perf_counter_ns()) is None
-    pool.give_back(connection)
+    pool.give_back(connection, pool_module.perf_counter_ns())
     assert pool.take(pool_module.perf_counter_ns()) is connection
-    pool.give_back(connection)
+    pool.give_back(connection, pool_module.perf_counter_ns())
     transport.lose()
     assert pool.open == 0
     assert pool.take(pool_module.perf_counter_ns()) is None
@@ -211,7 +211,7 @@ async def test_connections_too_old_to_be_used_are_closed(clock: Clock) -> None:
     assert not idle.aborted
     pool.idle.remove(worn.protocol)
     clock.sleep(6.2)
-    pool.give_back(worn.protocol)
+    pool.give_back(worn.protocol, pool_module.perf_counter_ns())
     assert pool.take(pool_module.perf_counter_ns()) is None  # one idle for more than 4 s, one older than 10 s
     await turns()
     assert idle.lost
@@ -262,7 +262,7 @@ async def test_a_closed_pool_keeps_no_connection_but_ends_what_was_begun() -> No
     assert idle.aborted
     await upstream.accept()
     (connection,) = asked.made
-    pool.give_back(connection)
+    pool.give_back(connection, pool_module.perf_counter_ns())
     await turns()
     assert pool.idle == []
     assert pool.open == 0
@@ -276,7 +276,7 @@ async def test_every_place_that_becomes_free_is_announced() -> None:
     pool.on_free = lambda: free.append(pool.open)
     connection = pool.take(pool_module.perf_counter_ns())
     assert connection is not None
-    pool.give_back(connection)
+    pool.give_back(connection, pool_module.perf_counter_ns())
     transport.lose()
     assert free == [1, 0]
 

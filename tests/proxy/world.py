@@ -194,7 +194,7 @@ class Upstream:
         transport = FakeTransport(connection)
         connection.born_ns = production.perf_counter_ns()
         connection.uses = 1
-        self.pool.give_back(connection)
+        self.pool.give_back(connection, production.perf_counter_ns())
         return transport
 
     async def accept(self, *, peer_reads: bool = True) -> FakeTransport:
