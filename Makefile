@@ -3,8 +3,9 @@
 #   make demo          real models, the proxy, a report                 ARGS="--duration 60" is passed on
 #   make test          every test but the slow campaigns                ARGS="tests/core -x" is passed on
 #   make lint          ruff and mypy
-#   make bench         CPU per request beside nginx, full length        (needs nginx)
-#   make bench-quick   the same in under three minutes                  (needs nginx)
+#   make bench         point figures of everything in under 15 minutes   ARGS="--docs" is passed on; needs nginx
+#   make bench-proof   the same with intervals: hours
+#   make bench-quick   ratios only, in under three minutes
 #   make campaign      the slow test campaigns
 #   make clean         removes $(VENV), caches and builds, never logs or state
 #
@@ -20,7 +21,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 INSTALL := $(PIP) install --constraint constraints.txt --build-constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench bench-quick campaign clean
+.PHONY: help demo test lint bench bench-quick bench-proof campaign clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -40,10 +41,13 @@ lint: $(VENV)/.dev-ready
 	@$(BIN)/python -m mypy
 
 bench: $(VENV)/.demo-ready
-	@$(BIN)/python -m bench.peers $(ARGS)
+	@$(BIN)/python -m bench all $(ARGS)
 
 bench-quick: $(VENV)/.demo-ready
-	@$(BIN)/python -m bench.peers --quick $(ARGS)
+	@$(BIN)/python -m bench all --quick $(ARGS)
+
+bench-proof: $(VENV)/.demo-ready
+	@$(BIN)/python -m bench all --proof $(ARGS)
 
 # A stamp is newer than what it was made from exactly while the environment is as the files ask.
 $(VENV)/.demo-ready: $(VENV)/.pip-ready pyproject.toml

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from bench.scenarios import Scenario
@@ -70,11 +69,6 @@ _MIRROR_LOCATION = """\
       proxy_pass http://candidate$request_uri;
     }
 """
-
-
-def find_nginx() -> str | None:
-    """The program's path; Debian installs it where an ordinary user's PATH does not look."""
-    return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/sbin")
 
 
 def models(place: Path, scenario: Scenario, production: int, candidate: int, status: int) -> str:

@@ -33,6 +33,12 @@ class Spread:
         return f"{self.middle:.{digits}f} ({self.low:.{digits}f}–{self.high:.{digits}f})"
 
 
+def markdown(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table; cells are text."""
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
 def spread(values: Iterable[float]) -> Spread | None:
     """Median, smallest and largest; None of nothing."""
     known = list(values)

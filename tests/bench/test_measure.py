@@ -12,13 +12,15 @@ import pytest
 
 from bench import nginx, peers, results, shadow
 from bench.cores import pinned
+from bench.experiment import run
 from bench.failure import MeasurementError
 from bench.measure import Load, measure, settle
 from bench.offer import decode, encode
+from bench.programs import find
 from bench.scenarios import BODY, SCENARIOS, Scenario, request_for
 from shadowproxy.bench.plan import Plan
 
-PROGRAM = nginx.find_nginx() or ""
+PROGRAM = find("nginx") or ""
 CORES = sorted(os.sched_getaffinity(0))
 TINY = Load(rate_per_s=300, warmup_s=0.1, window_s=0.4, connections=4, proxy_core=CORES[0], load_core=CORES[-1])
 
@@ -98,40 +100,12 @@ def test_the_command_prints_its_tables_and_keeps_its_figures(
     monkeypatch.setattr(results, "PLACE", tmp_path / "results")
     (tmp_path / "budgets.json").write_text("{}", encoding="utf-8")
     short = ["--quick", "--rounds", "1", "--window", "0.3", "--rate", "200"]
-    assert peers.main([*short, "--scenario", "pass", "--proxy", "direct", "nginx"]) == 0
+    assert run(peers.EXPERIMENT, [*short, "--scenario", "pass", "--proxy", "direct", "nginx"]) == 0
     said = capsys.readouterr().out
-    assert "- command: python -m bench.peers --quick" in said
+    assert "- command: python -m bench peers --quick" in said
     assert "| passed through | nginx `proxy_pass` |" in said
     kept = json.loads(next((tmp_path / "results").glob("peers-*.json")).read_text(encoding="utf-8"))
-    assert [sample["proxy"] for sample in kept["rounds"][0]] == ["direct", "nginx"]
-
-
-def test_the_document_s_table_is_replaced(tmp_path: Path) -> None:
-    document = tmp_path / "performance.md"
-    document.write_text("before\n<!-- peers: begin -->\nold\n<!-- peers: end -->\nafter\n", encoding="utf-8")
-    for text in ("| a |", "| b |"):
-        peers.write_into(document, text)
-    assert document.read_text(encoding="utf-8") == (
-        "before\n<!-- peers: begin -->\n| b |\n<!-- peers: end -->\nafter\n"
-    )
-
-
-def test_the_document_has_a_place_for_the_table() -> None:
-    text = peers.DOCUMENT.read_text(encoding="utf-8")
-    assert text.index("<!-- peers: begin -->\n") < text.index("<!-- peers: end -->")
-
-
-def test_without_nginx_it_says_so(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(peers, "find_nginx", lambda: None)
-    assert peers.main(["--quick"]) == 2
-    assert "nginx is not installed" in capsys.readouterr().err
-
-
-def test_one_core_is_not_enough(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(peers, "find_nginx", lambda: "nginx")
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
-    assert peers.main(["--quick"]) == 2
-    assert "two cores are needed" in capsys.readouterr().err
+    assert [sample["proxy"] for sample in kept["data"]["rounds"][0]] == ["direct", "nginx"]
 
 
 def test_a_plan_travels_to_the_load() -> None:
