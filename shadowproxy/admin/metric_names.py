@@ -16,6 +16,7 @@ HELP: Final[Mapping[str, str]] = {
     "first_token_seconds": "From a streamed exchange's start to its first part, in requests with a copy.",
     "mirrored_total": "Copies that ended, by candidate and outcome.",
     "mirror_dropped_total": "Copies that were wanted and not sent, by candidate and reason.",
+    "mirror_keyless_total": "Requests that were sampled by their id, for they had no sample_key.",
     "mirror_in_flight": "Copies under way.",
     "mirror_buffered_bytes": "Bytes held for mirroring and recording.",
     "connections": "Client connections.",

@@ -2,6 +2,10 @@
 
 Law: the id is a function of who is compared and of what each is sent, and of nothing else. Changing `sample`, pausing,
 or a restart of the proxy leave it as it is; another version, url or rewriting on either side gives a new one.
+
+Credentials are who asks, not what is asked: that they are forwarded, or given anew, and by which fields, is part of the
+id; their values are not. A token that is renewed each hour does not begin the evidence anew, and nothing of a secret,
+not even a digest that could be guessed at, shows through.
 """
 
 from __future__ import annotations
@@ -9,7 +13,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
+
+CREDENTIALS: Final = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key"})
 
 
 class Identified(Protocol):
@@ -28,6 +34,8 @@ class Identified(Protocol):
     @property
     def headers_remove(self) -> tuple[str, ...]: ...
     @property
+    def credentials(self) -> str: ...
+    @property
     def json_set(self) -> tuple[tuple[str, Any], ...]: ...
     @property
     def path_replace(self) -> str | None: ...
@@ -42,7 +50,7 @@ def trial_id(
     candidate: Identified,
     restarts: int = 0,
 ) -> str:
-    """`NAME-` and 10 hex digits of SHA-256. Header values count as digests only, so that no secret shows through.
+    """`NAME-` and 10 hex digits of SHA-256.
 
     `restarts` is how often an operator began the trial anew.
     """
@@ -54,12 +62,14 @@ def trial_id(
         candidate.url,
         candidate.version,
         candidate.host,
-        [list(pair) for pair in candidate.headers_set],
+        [[name, None if name.lower() in CREDENTIALS else value] for name, value in candidate.headers_set],
         list(candidate.headers_remove),
         [list(pair) for pair in candidate.json_set],
         candidate.path_replace,
         candidate.path_with,
         restarts,
     ]
+    if candidate.credentials == "forward":
+        facts.append("credentials forwarded")
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
     return f"{candidate.name}-{digest[:10]}"

@@ -25,7 +25,8 @@ from typing import Final
     SHADOW,
     CREDENTIAL,
     IDEMPOTENCY_KEY,
-) = range(1, 18)
+    TRACEPARENT,
+) = range(1, 19)
 
 REQUEST_FIELDS: Final[dict[bytes, int]] = {
     b"host": HOST,
@@ -49,6 +50,7 @@ REQUEST_FIELDS: Final[dict[bytes, int]] = {
     b"cookie": CREDENTIAL,
     b"x-api-key": CREDENTIAL,
     b"idempotency-key": IDEMPOTENCY_KEY,
+    b"traceparent": TRACEPARENT,
 }
 
 ANSWER_FIELDS: Final[dict[bytes, int]] = {
@@ -68,7 +70,7 @@ HOP_BY_HOP: Final = frozenset({CONNECTION, KEEP_ALIVE, PROXY_CONNECTION, TE, TRA
 NOT_REMOVABLE: Final = frozenset({b"host", b"content-length", b"transfer-encoding"})
 
 # RFC 9110 §6.5.1: what a trailer section must not carry; such a field in a trailer is dropped.
-NOT_IN_TRAILERS: Final = frozenset(REQUEST_FIELDS) | {
+NOT_IN_TRAILERS: Final = (frozenset(REQUEST_FIELDS) - {b"traceparent"}) | {
     b"trailer",
     b"content-encoding",
     b"content-type",

@@ -70,6 +70,7 @@ class RequestHead:
     idempotency_key = False
     request_id = b""  # the client's, when valid
     via: tuple[bytes, ...] = ()
+    traces: tuple[bytes, ...] = ()  # `traceparent`
     forwarded_for: tuple[bytes, ...] = ()
     forwarded_proto = b""
     forwarded_host = b""
@@ -260,6 +261,9 @@ def _seldom(head: RequestHead, code: int, line: int, value: bytes, drop: list[in
         return
     if code == f.IDEMPOTENCY_KEY:
         head.idempotency_key = True
+        return
+    if code == f.TRACEPARENT:
+        head.traces += (value,)
         return
     if code == f.EXPECT:
         head.expect = value.lower() == b"100-continue"

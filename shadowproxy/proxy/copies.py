@@ -1,22 +1,29 @@
 """In what form a copy leaves: head and body of what one candidate gets, made from what the client sent.
 
 Law: production's request is never touched; a copy is marked, stripped of credentials unless they are forwarded, and
-carries a Content-Length of its own.
+carries a Content-Length of its own. It goes on with the client's trace under a parent of its own. A rewritten body
+differs from the client's in the places that are named, and in no other byte.
 """
 
 from __future__ import annotations
 
+import json
+import random
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from shadowproxy.core import jsontext, trace
 from shadowproxy.http1.serialise import copy_head
 
 if TYPE_CHECKING:
     from shadowproxy.http1.request import RequestHead
     from shadowproxy.proxy.exchange import Exchange
     from shadowproxy.settings.snapshot import Candidate
+
+_PARENT: Final = frozenset({b"traceparent"})
+_TRACE: Final = _PARENT | {b"tracestate"}
 
 
 class CopyPlan:
@@ -29,6 +36,7 @@ class CopyPlan:
         "_json",
         "_keep_credentials",
         "_replace",
+        "_traced",
         "_with",
         "_without",
         "rewrites_body",
@@ -45,18 +53,16 @@ class CopyPlan:
         self._replace = (settings.path_replace or "").encode()
         self._with = (settings.path_with or "").encode()
         self.rewrites_body = bool(settings.json_set)
-        self._json = [(json_keys(path), value) for path, value in settings.json_set]
+        self._json = [(json_keys(path), json.dumps(value, ensure_ascii=False)) for path, value in settings.json_set]
+        self._traced = b"traceparent" not in self._without  # unless the settings say what to send, or to send none
 
     def body(self, body: bytes | bytearray) -> bytes | bytearray | None:
         """The body that the candidate gets; None where it cannot be rewritten."""
         if not self._json:
             return body
         try:
-            document = orjson.loads(body)
-            for keys, value in self._json:
-                _set(document, keys, value)
-            return orjson.dumps(document)
-        except (ValueError, TypeError, KeyError, IndexError):
+            return jsontext.replaced(body, self._json)
+        except jsontext.NotThereError:
             return None
 
     def head(self, exchange: Exchange, role: int, body_bytes: int) -> bytes:
@@ -68,13 +74,25 @@ class CopyPlan:
                 common = plan.copies[role] = self._head(plan.head, body_bytes)
         else:
             common = self._head(plan.head, body_bytes)
+        if plan.head.traces and self._traced:
+            common += _parent(plan.head.traces)
         return common + exchange.forwarded + self._added
 
     def _head(self, head: RequestHead, body_bytes: int) -> bytes:
         target = head.target
         if self._replace:
-            target = target.replace(self._replace, self._with, 1)
-        return copy_head(head, target, self._host, self._without, self._keep_credentials, body_bytes)
+            path, mark, query = target.partition(b"?")
+            target = path.replace(self._replace, self._with, 1) + mark + query
+        without = self._without
+        if head.traces and self._traced:
+            without = without | (_TRACE if trace.trace_of(head.traces) is None else _PARENT)
+        return copy_head(head, target, self._host, without, self._keep_credentials, body_bytes)
+
+
+def _parent(traces: tuple[bytes, ...]) -> bytes:
+    """The line that continues a request's trace, or begins another where its `traceparent` is invalid."""
+    known = trace.trace_of(traces) or (b"%032x" % (random.getrandbits(128) or 1), b"00")
+    return b"traceparent: " + trace.parent(known, random.getrandbits(64) or 1) + b"\r\n"
 
 
 def json_keys(path: str) -> list[str | int]:
@@ -87,14 +105,6 @@ def json_keys(path: str) -> list[str | int]:
         elif part:
             steps.append(part)
     return steps
-
-
-def _set(document: Any, keys: list[str | int], value: Any) -> None:
-    for key in keys[:-1]:
-        document = document[key]
-    if isinstance(document, list) != isinstance(keys[-1], int):
-        raise TypeError(f"{keys[-1]!r} is not in {type(document).__name__}")
-    document[keys[-1]] = value
 
 
 class JsonBody:

@@ -70,6 +70,7 @@ class ReadBudget:
         self._spent += size
         if size >= READ or self._spent >= TURN_BYTES:
             connection.transport.pause_reading()
+            connection.paused_ns = perf_counter_ns()
             self._paused.append(connection)
             if not self._scheduled:
                 self._scheduled = True
@@ -83,7 +84,7 @@ class ReadBudget:
         for _ in range(min(len(paused), TURN_BYTES // READ)):
             connection = paused.popleft()
             if not connection.closed:
-                connection.transport.resume_reading()
+                connection.read_on()
         if paused:
             self._scheduled = True
             self._loop.call_later(TURN_S, self._turn)
@@ -118,6 +119,7 @@ class MirrorConnection(UpstreamConnection, asyncio.BufferedProtocol):
     def __init__(self, pool: Pool[MirrorConnection], reads: ReadBudget) -> None:
         super().__init__(pool)
         self.leg: Leg | None = None
+        self.paused_ns = 0  # when its turn of the read budget ended, 0 while it reads
         self._reads = reads
 
     def get_buffer(self, sizehint: int) -> memoryview:
@@ -127,6 +129,12 @@ class MirrorConnection(UpstreamConnection, asyncio.BufferedProtocol):
         reads = self._reads
         reads.spend(self, nbytes)
         self.data_received(bytes(reads.buffer[:nbytes]))
+
+    def read_on(self) -> None:
+        """Its next turn. That it was not read meanwhile is no slowness of the candidate's."""
+        if self.leg is not None:
+            self.leg.stalled_ns += perf_counter_ns() - max(self.paused_ns, self.leg.start_ns)
+        self.transport.resume_reading()
 
     def whole(self, head: AnswerHead, body: bytes) -> None:
         if self.leg is not None:
@@ -148,6 +156,13 @@ class MirrorConnection(UpstreamConnection, asyncio.BufferedProtocol):
         if self.leg is not None:
             self.leg.finish(code, detail)
 
+    def pause_writing(self) -> None:
+        """Nothing follows what is being written: there is nobody to pause."""
+
+    def resume_writing(self) -> None:
+        if self.leg is not None:
+            self.leg.drained()
+
     def expired(self) -> None:
         if self.leg is not None:
             self.leg.expired()
@@ -159,6 +174,7 @@ class Leg:
     __slots__ = (
         "_dialing",
         "arrivals",
+        "asked",
         "body",
         "body_bytes",
         "connect_ns",
@@ -172,16 +188,18 @@ class Leg:
         "mirror",
         "outcome",
         "sent_ns",
+        "stalled_ns",
         "start_ns",
         "status",
         "total_ns",
         "truncated",
     )
 
-    def __init__(self, entry: Entry, exchange: Exchange) -> None:
+    def __init__(self, entry: Entry, exchange: Exchange, asked: bytes | bytearray) -> None:
         self.entry = entry
         self.mirror = entry.mirror
         self.exchange = exchange
+        self.asked = asked  # the copy's body: the client's own, shared, unless it was rewritten
         self.connection: MirrorConnection | None = None
         self._dialing: asyncio.Task[None] | None = None
         self.done = False
@@ -195,6 +213,7 @@ class Leg:
         self.arrivals: list[bytes] = []
         self.start_ns = 0
         self.connect_ns = self.sent_ns = self.first_byte_ns = self.total_ns = frames.UNKNOWN
+        self.stalled_ns = 0
 
     def start(self) -> None:
         pool = self.mirror.pool
@@ -224,22 +243,27 @@ class Leg:
         self.connection = connection
         connection.leg = self
         exchange, entry = self.exchange, self.entry
-        plan = entry.plan
-        body = exchange.body or b""
-        if plan.rewrites_body:
-            body = plan.body(body) or b""
+        body = self.asked
         size = len(body)
-        head = plan.head(exchange, entry.role, size)
+        head = entry.plan.head(exchange, entry.role, size)
         connection.expect(exchange.plan.head_request)
         if size <= JOINED:
             connection.transport.write(head + body)
         else:
+            # Said before the write, which may find the candidate full: `sent` is when the buffer has run empty.
+            connection.transport.set_write_buffer_limits(high=0)
             connection.transport.writelines((head, body))
-        self.sent_ns = perf_counter_ns() - self.start_ns
+        if not connection.has_unsent():
+            self.sent_ns = perf_counter_ns() - self.start_ns
         # The deadline is the connection's: it is armed already more often than not, and then costs one assignment.
         mirror = self.mirror
         wait = mirror.first_look_ns - self.connect_ns
         mirror.timers.arm(connection, wait if wait > 0 else 0)
+
+    def drained(self) -> None:
+        """The last byte of a long request has gone to the kernel."""
+        if self.sent_ns < 0:
+            self.sent_ns = perf_counter_ns() - self.start_ns
 
     def whole(self, head: AnswerHead, body: bytes) -> None:
         now = perf_counter_ns()
@@ -326,7 +350,7 @@ class Leg:
             connection.leg = None
             connection.deadline = 0
             # What the candidate has not read of a long request would come before the next one.
-            unsent = self.exchange.body_bytes > JOINED and connection.has_unsent()
+            unsent = len(self.asked) > JOINED and connection.has_unsent()
             if outcome == o.COMPLETE and connection.state == IDLE and not unsent:
                 mirror.pool.give_back(connection, now)
             else:
@@ -352,7 +376,7 @@ class Leg:
                 self.sent_ns,
                 self.first_byte_ns,
                 self.total_ns,
-                0,
+                self.stalled_ns,
                 n_head,
                 n_body,
                 self.body_bytes,
@@ -387,6 +411,7 @@ class Mirror:
         self.warm_until_ns = 0  # 0: the trial's first copy has not left yet
         self._trial = ""
         self.finished: dict[int, int] = {}
+        self.keyless = [0]  # requests that were sampled by their id, for they had no `sample_key`
         self.address = Address.of(settings.url)
         self.pool = Pool(
             self.address,

@@ -10,12 +10,23 @@ from typing import TYPE_CHECKING
 from shadowproxy.core import outcome as o
 
 if TYPE_CHECKING:
+    from shadowproxy.core.stateful import Holds
     from shadowproxy.http1.request import RequestHead
     from shadowproxy.proxy.runtime import RoutePlan
 
 
 class RequestPlan:
-    __slots__ = ("copies", "drop_reason", "head", "head_request", "keep", "refused", "request", "route")
+    __slots__ = (
+        "copies",
+        "drop_reason",
+        "head",
+        "head_request",
+        "keep",
+        "leaves_behind",
+        "refused",
+        "request",
+        "route",
+    )
 
     def __init__(self, head: RequestHead, route: RoutePlan, request: bytes) -> None:
         self.head = head
@@ -25,6 +36,7 @@ class RequestPlan:
         self.refused = 0  # a reason of core.outcome.EXCLUDED: nothing is mirrored
         self.keep = -1  # how much of the body may be kept
         self.drop_reason = 0  # a reason of core.outcome.DROPPED: no copy can be made
+        self.leaves_behind: Holds | None = None  # whether a call with such a body is stateful; None: none is
         self.copies: dict[int, bytes] = {}  # by a copy's role: its head, as `request` is production's
 
     def mirror(self, keep: int) -> None:

@@ -10,12 +10,14 @@ import ipaddress
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from shadowproxy.core import jsontext
 from shadowproxy.core import outcome as o
 from shadowproxy.core.ledger import TWIN, Ledger, Row
 from shadowproxy.core.routes import Router
-from shadowproxy.core.sampling import cookie, is_sampled
+from shadowproxy.core.sampling import cookie, point, text_key
+from shadowproxy.core.stateful import RULES
 from shadowproxy.http1 import serialise
-from shadowproxy.proxy.copies import CopyPlan, JsonBody, json_keys
+from shadowproxy.proxy.copies import CopyPlan, json_keys
 from shadowproxy.proxy.counters import RouteCounters
 from shadowproxy.proxy.heads import RequestHeads
 from shadowproxy.proxy.mirror import ANSWER_RESERVE
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from shadowproxy.settings.snapshot import Candidate, Snapshot
 
 NS: Final = 1e9
+NO_PROTOCOL: Final = "none"  # what a route's `protocol` says where no protocol's rules are to be applied
 
 
 class Entry:
@@ -37,26 +40,42 @@ class Entry:
 
     __slots__ = ("is_always_due", "is_due", "member", "mirror", "plan", "role", "row", "settings")
 
-    def __init__(self, settings: Candidate, mirror: Mirror, plan: CopyPlan, role: int, row: Row, member: bool) -> None:
+    def __init__(
+        self,
+        settings: Candidate,
+        mirror: Mirror,
+        plan: CopyPlan,
+        role: int,
+        row: Row,
+        member: bool,
+        is_due: Callable[[Exchange], bool],
+    ) -> None:
         self.settings = settings
         self.plan = plan
         self.mirror = mirror
         self.role = role
         self.row = row
         self.member = member
-        self.is_due = _sampler(settings)
+        self.is_due = is_due
         self.is_always_due = member and settings.sample >= 1.0 and not settings.paused
 
 
 class RoutePlan:
     """One route; number frames.NO_ROUTE stands for "none matched"."""
 
-    __slots__ = ("candidates", "counters", "keep_up_to", "name", "number", "twin")
+    __slots__ = ("candidates", "counters", "is_guarded", "keep_up_to", "name", "number", "twin")
 
     def __init__(
-        self, number: int, name: str, candidates: list[Entry], twin: Entry | None, counters: RouteCounters
+        self,
+        number: int,
+        name: str,
+        candidates: list[Entry],
+        twin: Entry | None,
+        counters: RouteCounters,
+        is_guarded: bool,
     ) -> None:
         self.counters = counters
+        self.is_guarded = is_guarded  # calls that known protocols call stateful are not mirrored
         self.number = number
         self.name = name
         self.candidates = candidates
@@ -111,8 +130,10 @@ class Runtime:
         self.copies = {
             settings.name: CopyPlan(settings, mirrors[settings.name].address.authority) for settings in known
         }
+        draws: dict[str, Draw] = {}
+        self._samplers = {settings.name: _sampler(settings, mirrors[settings.name], draws) for settings in known}
         self.routes = [
-            self._plan(ledger, counters, number, route.name, route.candidates)
+            self._plan(ledger, counters, number, route.name, route.candidates, route.protocol != NO_PROTOCOL)
             for number, route in enumerate(snapshot.routes)
         ]
         self.longest_body = max((route.keep_up_to for route in self.routes), default=-1)
@@ -134,6 +155,7 @@ class Runtime:
                 plan.refused = o.EXCLUDED_METHOD
             elif number is not None and route.candidates:
                 plan.mirror(longest if router.needs_body else route.keep_up_to)
+                plan.leaves_behind = RULES[head.target]
             return plan
 
         return plan_of
@@ -145,6 +167,7 @@ class Runtime:
         number: int,
         name: str | None,
         wanted: tuple[str, ...] | None,
+        is_guarded: bool = True,
     ) -> RoutePlan:
         candidates = [
             Entry(
@@ -154,6 +177,7 @@ class Runtime:
                 frames.FIRST_CANDIDATE + at,
                 ledger.row(settings.trial, settings.name, name),
                 wanted is None or settings.name in wanted,
+                self._samplers[settings.name],
             )
             for at, settings in enumerate(self.snapshot.candidates)
         ]
@@ -162,9 +186,10 @@ class Runtime:
         if twin is not None:
             row = ledger.row(twin.trial, TWIN, name)
             member = any(candidate.member for candidate in candidates)
-            entry = Entry(twin, self.mirrors[twin.name], self.copies[twin.name], frames.TWIN, row, member)
+            mirror, plan = self.mirrors[twin.name], self.copies[twin.name]
+            entry = Entry(twin, mirror, plan, frames.TWIN, row, member, self._samplers[twin.name])
         seen = counters.setdefault(name or "", RouteCounters())
-        return RoutePlan(number, name or "", candidates, entry, seen)
+        return RoutePlan(number, name or "", candidates, entry, seen, is_guarded)
 
     def trusts(self, peer: str) -> bool:
         """Whether X-Forwarded-* of this peer is appended to rather than replaced."""
@@ -186,14 +211,48 @@ def _production_host(setting: str, production: Production) -> bytes:
     return setting.encode()
 
 
-def _sampler(settings: Candidate) -> Callable[[Exchange], bool]:
+class Draw:
+    """Where a request's key lies in [0, 1), for all candidates that are sampled by the same one: drawn once a request.
+
+    A request without the key is drawn by its id.
+    """
+
+    __slots__ = ("_arrival_ns", "_id", "_key_of", "is_keyless", "point")
+
+    def __init__(self, key_of: Callable[[Exchange], bytes | None]) -> None:
+        self._key_of = key_of
+        self._id = b""
+        self._arrival_ns = 0
+        self.point = 0.0
+        self.is_keyless = False
+
+    def of(self, exchange: Exchange) -> float:
+        request_id = exchange.request_id
+        if request_id is not self._id or exchange.arrival_ns != self._arrival_ns:
+            self._id, self._arrival_ns = request_id, exchange.arrival_ns
+            key = self._key_of(exchange)
+            self.is_keyless = not key
+            self.point = point(key or request_id)
+        return self.point
+
+
+def _sampler(settings: Candidate, mirror: Mirror, draws: dict[str, Draw]) -> Callable[[Exchange], bool]:
     share = settings.sample
     if share >= 1.0:
         return lambda _exchange: True
     if share <= 0.0:
         return lambda _exchange: False
-    key_of = _keyed(settings.sample_key)
-    return lambda exchange: is_sampled(key_of(exchange) or exchange.request_id, share)
+    draw = draws.get(settings.sample_key)
+    if draw is None:
+        draw = draws[settings.sample_key] = Draw(_keyed(settings.sample_key))
+
+    def is_due(exchange: Exchange) -> bool:
+        is_below = draw.of(exchange) < share
+        if draw.is_keyless:
+            mirror.keyless[0] += 1
+        return is_below
+
+    return is_due
 
 
 def _keyed(sample_key: str) -> Callable[[Exchange], bytes | None]:
@@ -206,10 +265,5 @@ def _keyed(sample_key: str) -> Callable[[Exchange], bytes | None]:
         return lambda exchange: cookie(exchange.head.field(b"cookie") or b"", wanted)
     if kind == "json":
         keys = json_keys(name)
-
-        def of_body(exchange: Exchange) -> bytes | None:
-            value = JsonBody(exchange.body or b"").at(keys)
-            return None if value is None else str(value).encode()
-
-        return of_body
+        return lambda exchange: text_key(jsontext.value(exchange.body or b"", keys))
     return lambda exchange: exchange.request_id

@@ -10,6 +10,7 @@ import random
 from typing import TYPE_CHECKING
 
 from shadowproxy.core import outcome as o
+from shadowproxy.core.budget import OVERHEAD
 from shadowproxy.proxy.mirror import ANSWER_RESERVE, Leg
 from shadowproxy.wire import frames
 
@@ -32,6 +33,11 @@ def decide(exchange: Exchange, drop_reason: int) -> None:
     if not route.candidates:
         if route.twin is not None:
             route.twin.row.unmatched += 1
+        return
+    leaves_behind = exchange.plan.leaves_behind
+    if leaves_behind is not None and route.is_guarded and leaves_behind(exchange.body or b""):
+        for row in route.rows():
+            row.exclude(o.EXCLUDED_STATEFUL)
         return
     reason = drop_reason or exchange.worker.shedding()
     legs = exchange.legs
@@ -83,22 +89,38 @@ def _is_due(exchange: Exchange, entry: Entry) -> bool:
 
 def _offer(exchange: Exchange, entry: Entry, reason: int) -> int:
     """Take the copy or count why not; answers with the reason, 0 when it was taken."""
-    mirror = entry.mirror
-    if not reason and entry.plan.rewrites_body and entry.plan.body(exchange.body or b"") is None:
-        reason = o.REWRITE_FAILED
+    mirror, plan = entry.mirror, entry.plan
+    body: bytes | bytearray | None = exchange.body or b""
     reason = reason or mirror.refusal(exchange.body_bytes)
-    if reason:
+    if not reason and plan.rewrites_body:
+        body = _rewritten(exchange, entry)
+        if body is None:
+            mirror.unused()
+            reason = o.REWRITE_FAILED
+    if reason or body is None:
         entry.row.dropped[reason] += 1
     else:
         entry.row.sent += 1
-        exchange.legs.append(Leg(entry, exchange))
+        exchange.legs.append(Leg(entry, exchange, body))
     return reason
 
 
+def _rewritten(exchange: Exchange, entry: Entry) -> bytes | bytearray | None:
+    """The body that this copy has for itself, which the budget pays for as it does for the client's."""
+    body = entry.plan.body(exchange.body or b"")
+    if body is not None:
+        exchange.unreserved += len(body) + OVERHEAD
+    return body
+
+
 def _offer_twin(exchange: Exchange, twin: Entry, reason: int, due: bool, some_sent: bool) -> None:
-    """The twin gets a copy exactly when some candidate does."""
+    """Within its own sample the twin gets a copy exactly when some candidate does."""
     if not twin.member:
         twin.row.unmatched += 1
+    elif twin.settings.paused:
+        twin.row.exclude(o.EXCLUDED_PAUSED)
+    elif not (twin.is_always_due or twin.is_due(exchange)):
+        twin.row.sampled_out += 1
     elif some_sent:
         exchange.twin_dropped = _offer(exchange, twin, 0)
     elif due and reason:

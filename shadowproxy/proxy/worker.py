@@ -87,6 +87,7 @@ class Worker:
         self._routes: dict[str, RouteCounters] = {}
         # By name, and for good: an upstream that a configuration takes away stays counted, its last answers too.
         self._finished: dict[str, dict[int, int]] = {}
+        self._keyless: dict[str, list[int]] = {}
         self._durations: dict[str, Histogram] = {}
         self._overhead = Histogram()
         self._timer: asyncio.TimerHandle | None = None
@@ -184,6 +185,7 @@ class Worker:
                 tls=contexts.get(candidate.name),
             )
             known.finished = self._finished.setdefault(candidate.name, known.finished)
+            known.keyless = self._keyless.setdefault(candidate.name, known.keyless)
         else:
             known.update(candidate, workers)
             known.pool.tls = contexts.get(candidate.name)
@@ -308,6 +310,8 @@ class Worker:
             name = label(mirror.settings.name)
             gauges[f'mirror_in_flight{{candidate="{name}"}}'] = mirror.in_flight
             gauges[f'breaker_open{{candidate="{name}"}}'] = float(mirror.breaker.state != CLOSED)
+        for candidate, (count,) in self._keyless.items():
+            counters[f'mirror_keyless_total{{candidate="{label(candidate)}"}}'] = count
         for candidate, finished in self._finished.items():
             for outcome, count in finished.items():
                 counters[f'mirrored_total{{candidate="{label(candidate)}",outcome="{OUTCOMES[outcome]}"}}'] = count

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shadowproxy.core.sampling import cookie, is_sampled, point
+from shadowproxy.core.sampling import cookie, is_sampled, point, text_key
 
 # Each from `python -c "import hashlib; print(hashlib.blake2b(KEY, digest_size=8, person=b'shadowproxy').hexdigest())"`.
 POINTS = {
@@ -41,6 +41,26 @@ def test_a_share_of_keys_is_taken(share: float) -> None:
 def test_a_smaller_sample_lies_inside_a_larger_one(key: bytes, one: float, other: float) -> None:
     smaller, larger = sorted((one, other))
     assert is_sampled(key, larger) or not is_sampled(key, smaller)
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ('"order-17"', b"order-17"),
+        ('"Z\\u00fcrich"', "Zürich".encode()),
+        ('"\\ud800"', b"\xed\xa0\x80"),
+        ("17", b"17"),
+        ("123456789012345678901234567890", b"123456789012345678901234567890"),
+        ("1.0", b"1.0"),
+        ("true", b"true"),
+        ('["a", 1]', b'["a", 1]'),
+        ("null", None),
+        ('""', b""),
+        (None, None),
+    ],
+)
+def test_a_json_value_is_a_key_as_it_is_spelled(text: str | None, key: bytes | None) -> None:
+    assert text_key(text) == key
 
 
 @given(st.binary())

@@ -31,6 +31,8 @@ def changed(**settings: Any) -> Candidate:
         {"headers_remove": ("X-Model",)},
         {"json_set": (("$.model", "m2"),)},
         {"path_replace": "/a", "path_with": "/b"},
+        {"credentials": "forward"},
+        {"headers_set": (("Authorization", "Bearer a"),)},
     ],
 )
 def test_another_candidate_or_another_form_of_its_requests_is_another_trial(settings: dict[str, Any]) -> None:
@@ -73,6 +75,12 @@ def test_the_order_of_production_s_urls_means_nothing() -> None:
 def test_an_id_begins_with_the_name_and_shows_no_secret() -> None:
     made_id = made(changed(headers_set=(("Authorization", "Bearer s3cret"),)))
     assert re.fullmatch(r"v2-[0-9a-f]{10}", made_id)
+
+
+@pytest.mark.parametrize("name", ["Authorization", "x-api-key", "Cookie", "Proxy-Authorization"])
+def test_a_credential_that_is_renewed_continues_the_trial(name: str) -> None:
+    before, after = (made(changed(headers_set=((name, secret),))) for secret in ("old", "new"))
+    assert before == after
 
 
 def test_an_id_is_the_same_on_every_machine() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -7,6 +8,7 @@ import orjson
 import pytest
 
 from shadowproxy.http1 import request
+from shadowproxy.http1.serialise import request_head
 from shadowproxy.proxy.copies import CopyPlan, JsonBody, json_keys
 from tests.proxy.world import candidate
 
@@ -71,6 +73,57 @@ def test_a_path_is_replaced_once_and_only_where_it_begins_to_differ() -> None:
     assert said(plan(path_replace="/v9", path_with="/v8"))[0] == said(plan())[0]
 
 
+def test_a_path_that_is_not_there_is_not_looked_for_in_the_query() -> None:
+    made = plan(path_replace="x=/v1", path_with="x=/v2")
+    assert said(made)[0] == said(plan())[0]
+
+
+TRACE = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
+def traced(made: CopyPlan, *values: bytes) -> list[bytes]:
+    """The lines about the trace in a copy of a request that says so much itself."""
+    fields = b"".join(b"traceparent: %b\r\n" % value for value in values) + b"tracestate: a=1\r\n"
+    raw = CAME.replace(b"X-Tier", fields + b"X-Tier")
+    exchange: Any = SimpleNamespace(plan=SimpleNamespace(head=request.parse(raw, 100), copies={}), forwarded=b"")
+    twice = [made.head(exchange, 2, 4) for _ in range(2)]
+    assert (twice[0] == twice[1]) == (b"traceparent" in made._without)  # heads are remembered, parents are not
+    return [line for line in twice[0].split(b"\r\n") if line.lower().startswith(b"trace")]
+
+
+def test_a_copy_has_the_same_trace_and_a_parent_of_its_own() -> None:
+    made = plan()
+    spans = set()
+    for _ in range(3):
+        state, parent = traced(made, TRACE)
+        assert state == b"tracestate: a=1"
+        assert re.fullmatch(b"traceparent: " + TRACE[:36] + b"[0-9a-f]{16}" + TRACE[-3:], parent)
+        spans.add(parent)
+    assert len(spans) == 3
+    assert all(TRACE not in span for span in spans)
+
+
+@pytest.mark.parametrize("values", [(b"garbage",), (TRACE, TRACE), (TRACE.replace(b"00-", b"ff-", 1),)])
+def test_an_invalid_trace_begins_anew(values: tuple[bytes, ...]) -> None:
+    (parent,) = traced(plan(), *values)
+    assert re.fullmatch(rb"traceparent: 00-[0-9a-f]{32}-[0-9a-f]{16}-00", parent)
+    assert TRACE[3:35] not in parent
+
+
+def test_without_a_trace_a_copy_has_none() -> None:
+    assert not [line for line in said(plan()) if line.lower().startswith(b"trace")]
+
+
+def test_the_settings_say_more_about_the_trace_than_the_request() -> None:
+    assert traced(plan(headers_remove=("Traceparent",)), TRACE) == [b"tracestate: a=1"]
+    assert traced(plan(headers_set=(("traceparent", "own"),)), TRACE) == [b"tracestate: a=1", b"traceparent: own"]
+
+
+def test_production_s_trace_is_the_client_s() -> None:
+    raw = CAME.replace(b"X-Tier", b"traceparent: garbage\r\nX-Tier")
+    assert b"traceparent: garbage\r\n" in request_head(request.parse(raw, 100), b"")
+
+
 # -- bodies
 
 
@@ -104,6 +157,13 @@ def test_a_body_is_rewritten_or_is_no_copy(body: Any, json_set: Any, expected: A
     assert made.rewrites_body
     rewritten = made.body(orjson.dumps(body))
     assert (None if rewritten is None else orjson.loads(rewritten)) == expected
+
+
+def test_a_rewritten_body_is_the_client_s_but_for_the_named_place() -> None:
+    body = b'{ "n": 18446744073709551617, "model" : "m1", "f": 1.10, "a": [1e400],\n "z": "\\u00fc" }'
+    made = plan(json_set=(("$.model", "m2"),))
+    assert made.body(body) == body.replace(b'"m1"', b'"m2"')
+    assert plan(json_set=(("$.n", 2**70),)).body(body) == body.replace(b"18446744073709551617", b"%d" % 2**70)
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b'{"a": 1} x', b"[" * 100_000])

@@ -327,6 +327,10 @@ class Reader:
         self.closed = False
         self.transport = self
         self.reading = True
+        self.paused_ns = 0
+
+    def read_on(self) -> None:
+        self.resume_reading()
 
     def pause_reading(self) -> None:
         self.reading = False
@@ -416,7 +420,48 @@ async def test_a_leg_reads_through_the_shared_buffer(make: Make) -> None:
     assert not mirror.is_paused
 
 
+async def test_time_in_which_a_leg_had_no_turn_is_not_the_candidate_s(make: Make, clock: Clock) -> None:
+    world = make(configuration(candidate()))
+    upstream, mirror, _ = begun(world)
+    upstream.receive(OK)
+    size = 2 * m.READ
+    mirror.receive(answer(size) + bytes(m.READ - len(answer(size))))
+    clock.now += 7_000_000
+    await asyncio.sleep(0.02)
+    clock.now += 2_000_000
+    mirror.receive(bytes(size - m.READ + len(answer(size)))[: m.READ])
+    await asyncio.sleep(0.02)
+    mirror.receive(bytes(len(answer(size))))
+    assert (leg(world).total, leg(world).stalled) == (9_000_000, 7_000_000)
+
+
 # -- what is sent
+
+
+async def test_a_long_copy_is_sent_when_its_last_byte_has_left(make: Make, clock: Clock) -> None:
+    world = make(configuration(candidate()))
+    upstream, mirror, client = world.production.idle(), world.mirrors["v2"].idle(), world.client()
+    mirror.peer_reads = False
+    client.send(post(40_000) + bytes(40_000))
+    upstream.receive(OK)
+    clock.now += 5_000_000
+    mirror.read(30_000)
+    clock.now += 5_000_000
+    mirror.read_all()
+    clock.now += 1_000_000
+    mirror.receive(OK)
+    assert (leg(world).sent, leg(world).total) == (10_000_000, 11_000_000)
+
+
+async def test_a_copy_that_was_answered_before_it_was_read_was_never_sent(make: Make) -> None:
+    world = make(configuration(candidate()))
+    upstream, mirror, client = world.production.idle(), world.mirrors["v2"].idle(), world.client()
+    mirror.peer_reads = False
+    client.send(post(40_000) + bytes(40_000))
+    upstream.receive(OK)
+    mirror.receive(b"HTTP/1.1 413 No\r\nContent-Length: 0\r\n\r\n")
+    assert (leg(world).status, leg(world).sent) == (413, frames.UNKNOWN)
+    world.assert_at_rest()
 
 
 async def test_a_copy_leaves_in_the_turn_in_which_the_request_came(make: Make) -> None:

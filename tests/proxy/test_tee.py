@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from shadowproxy.core import outcome as o
+from shadowproxy.core.budget import OVERHEAD
+from shadowproxy.core.sampling import is_sampled, point
+from shadowproxy.proxy.mirror import ANSWER_RESERVE
 from shadowproxy.settings import snapshot as s
 from shadowproxy.wire import frames
 from tests.proxy.world import GET, OK, POST, Make, World, candidate, configuration, post, turns
@@ -26,6 +30,22 @@ def ask(world: World, request: bytes = POST) -> None:
         if mirror.written:
             mirror.receive(OK)
     world.production.pool.close()
+
+
+def conversation(world: World) -> Callable[[bytes], None]:
+    """Requests one after the other, on connections that are used again."""
+    upstream = world.production.idle()
+    mirrors = [one.idle() for one in world.mirrors.values()]
+
+    def again(request: bytes) -> None:
+        world.client().send(request)
+        upstream.receive(OK)
+        for mirror in mirrors:
+            if mirror.written:
+                mirror.written.clear()
+                mirror.receive(OK)
+
+    return again
 
 
 def excluded(reason: str) -> dict[str, Any]:
@@ -67,6 +87,67 @@ async def test_every_request_has_one_fate(
     ask(world, request_)
     assert world.row("v2") == row
     world.assert_at_rest()
+
+
+INFER = b"POST /v2/models/m/infer HTTP/1.1\r\nHost: a\r\nContent-Length: "
+SEQUENCE = b'{"parameters":{"sequence_id":7}}'
+
+
+@pytest.mark.parametrize(
+    ("request_", "row"),
+    [
+        (POST.replace(b"/p", b"/v2/repository/models/m/load"), excluded("stateful")),
+        (INFER + b"%d\r\n\r\n" % len(SEQUENCE) + SEQUENCE, excluded("stateful")),
+        (INFER + b"2\r\n\r\n{}", SENT),
+        (INFER.replace(b"Content-Length: ", b"Transfer-Encoding: chunked\r\n\r\n20\r\n") + SEQUENCE + b"\r\n0\r\n\r\n",
+         excluded("stateful")),
+    ],
+)  # fmt: skip
+async def test_a_stateful_call_goes_to_production_alone(make: Make, request_: bytes, row: dict[str, Any]) -> None:
+    world = make(configuration(candidate(), twin=TWIN))
+    ask(world, request_)
+    assert world.row("v2") == world.row("twin") == row
+    world.assert_at_rest()
+
+
+async def test_a_route_without_a_protocol_has_no_stateful_calls(make: Make) -> None:
+    world = make(configuration(candidate(), routes=(s.Route(protocol="none"),)))
+    ask(world, POST.replace(b"/p", b"/models"))
+    assert world.row("v2") == SENT
+
+
+async def test_a_stateful_call_for_a_candidate_that_is_not_of_the_route_is_refused_by_rule_too(make: Make) -> None:
+    world = make(configuration(candidate("v2"), candidate("v3"), routes=(s.Route(candidates=("v2",)),)))
+    ask(world, POST.replace(b"/p", b"/v1/files"))
+    assert world.row("v2") == world.row("v3") == excluded("stateful")
+
+
+@pytest.mark.parametrize(
+    ("sample_key", "request_", "key", "keyless"),
+    [
+        ("header:X-User", POST.replace(b"Host", b"x-user: u7\r\nHost"), b"u7", 0),
+        ("header:X-User", POST.replace(b"Host", b"x-user:\r\nX-Request-ID: r-1\r\nHost"), b"r-1", 1),
+        ("cookie:user", POST.replace(b"Host", b"Cookie: a=b; user=u7\r\nHost"), b"u7", 0),
+        ("json:$.user", post(13) + b'{"user":"u7"}', b"u7", 0),
+        ("json:$.user", post(23) + b'{"user":18446744073709551617}'[:23], None, 1),
+        ("json:$.user", post(29) + b'{"user":18446744073709551617}', b"18446744073709551617", 0),
+        ("json:$.user", POST.replace(b"Host", b"X-Request-ID: r-1\r\nHost"), b"r-1", 1),
+        ("id", POST.replace(b"Host", b"X-Request-ID: r-1\r\nHost"), b"r-1", 0),
+    ],
+)
+async def test_a_request_is_sampled_by_its_key_or_by_its_id_which_is_counted(
+    make: Make, sample_key: str, request_: bytes, key: bytes | None, keyless: int
+) -> None:
+    """Two candidates whose shares lie on either side of the key's point."""
+    share = 0.5 if key is None else point(key)  # None: drawn by an id that the proxy gives
+    below = candidate("v2", sample=share, sample_key=sample_key)
+    above = candidate("v3", sample=min(1.0, share + 1e-9), sample_key=sample_key)
+    world = make(configuration(below, above))
+    ask(world, request_)
+    if key is not None:
+        assert (world.row("v2"), world.row("v3")) == (SAMPLED_OUT, SENT)
+    counters = world.worker.stats().counters
+    assert [counters[f'mirror_keyless_total{{candidate="{name}"}}'] for name in ("v2", "v3")] == [keyless] * 2
 
 
 async def test_a_request_that_matches_no_route_is_counted_apart(make: Make) -> None:
@@ -133,6 +214,8 @@ async def test_a_body_that_the_budget_refuses_is_passed_on_and_not_copied(make: 
         ((candidate("v2", sample=0.0), candidate("v3")), TWIN, SENT),
         ((candidate(mirror_up_to=0),), TWIN, dropped("body_too_large")),
         ((), TWIN, UNMATCHED),
+        ((candidate(),), s.Candidate(name="twin", url="http://twin.test", sample=0.0), SAMPLED_OUT),
+        ((candidate(),), s.Candidate(name="twin", url="http://twin.test", paused=True), excluded("paused")),
     ],
 )
 async def test_the_twin_gets_a_copy_exactly_when_some_candidate_does(
@@ -142,6 +225,43 @@ async def test_the_twin_gets_a_copy_exactly_when_some_candidate_does(
     ask(world)
     assert world.row("twin") == row
     world.assert_at_rest()
+
+
+async def test_a_twin_s_sample_is_a_share_of_its_candidates_requests(make: Make) -> None:
+    """Within its own sample it has a copy exactly where a candidate has one; outside it has none."""
+    shares = {"twin": 0.3, "v2": 0.5}
+    twin = s.Candidate(name="twin", url="http://twin.test", trial="v1-0", sample=shares["twin"])
+    world = make(configuration(candidate(sample=shares["v2"]), twin=twin))
+    ids = [b"r-%d" % number for number in range(60)]
+    again = conversation(world)
+    for request_id in ids:
+        again(POST.replace(b"Host", b"X-Request-ID: %b\r\nHost" % request_id))
+    sides = {pair.id: {exchange.role for exchange in pair.exchanges} for pair in world.recorder.pairs}
+    assert set(sides) == {request_id for request_id in ids if is_sampled(request_id, shares["v2"])}
+    with_twin = {request_id for request_id, roles in sides.items() if frames.TWIN in roles}
+    assert with_twin == {request_id for request_id in ids if is_sampled(request_id, shares["twin"])}
+    assert 0 < len(with_twin) < len(sides) < 60
+
+
+async def test_twin_and_candidates_leave_in_random_order(make: Make) -> None:
+    world = make(configuration(candidate("v2"), candidate("v3"), twin=TWIN))
+    again = conversation(world)
+    for _ in range(60):  # each order is missed with probability (5/6)^60 < 2e-5
+        again(POST)
+    orders = {tuple(exchange.role for exchange in pair.exchanges[1:]) for pair in world.recorder.pairs}
+    assert len(orders) == 6
+
+
+async def test_a_body_that_was_rewritten_for_one_copy_is_paid_for(make: Make) -> None:
+    body = b'{"a":"%b"}' % (b"x" * 1000)
+    rewriting = candidate(json_set=(("$.model", "m2"),))
+    bodies = len(body) + OVERHEAD + len(body + b',"model":"m2"') + OVERHEAD
+    cost = bodies + 2 * ANSWER_RESERVE  # of production's answer and the copy's
+    for limit, row in ((cost - 1, dropped("buffer_full")), (cost, SENT)):
+        world = make(configuration(rewriting, mirror=s.Mirror(max_buffered=limit)))
+        ask(world, post(len(body)) + body)
+        assert world.row("v2") == row
+        world.assert_at_rest()
 
 
 async def test_a_twin_that_was_due_and_dropped_is_in_the_pair(make: Make) -> None:
