@@ -22,6 +22,7 @@ from shadowproxy.wire.messages import (
     Drained,
     Failed,
     Heartbeat,
+    Hush,
     Prepare,
     Prepared,
     Stop,
@@ -49,12 +50,18 @@ class Life:
         match message:
             case Configure(snapshot):
                 self._task(self._begin(snapshot))
-            case Prepare(generation, snapshot):
-                self.child.send(Prepared(generation, self._prepare(snapshot)))
+            case Prepare(generation, snapshot, warm):
+                problem = self._prepare(snapshot)
+                if warm and not problem:
+                    self._task(self._warm(generation))
+                else:
+                    self.child.send(Prepared(generation, problem))
             case Commit(generation):
                 self.worker.commit(generation)
             case Abort(generation):
                 self.worker.abort(generation)
+            case Hush(candidates):
+                self.worker.hush(candidates)
             case Drain(delay_s, grace_s):
                 self._task(self._drain(delay_s, grace_s))
             case Stop():
@@ -94,6 +101,9 @@ class Life:
         except (OSError, ssl.SSLError) as e:
             return str(e)
         return ""
+
+    async def _warm(self, generation: int) -> None:
+        self.child.send(Prepared(generation, await self.worker.warm()))
 
     async def _drain(self, delay_s: float, grace_s: float) -> None:
         if self._draining:

@@ -38,7 +38,7 @@ NO_PROTOCOL: Final = "none"  # what a route's `protocol` says where no protocol'
 class Entry:
     """One candidate on one route: whether it takes part, and the ledger row that counts it."""
 
-    __slots__ = ("is_always_due", "is_due", "member", "mirror", "plan", "role", "row", "settings")
+    __slots__ = ("is_always_due", "is_due", "member", "mirror", "paused", "plan", "role", "row", "settings")
 
     def __init__(
         self,
@@ -57,7 +57,12 @@ class Entry:
         self.row = row
         self.member = member
         self.is_due = is_due
-        self.is_always_due = member and settings.sample >= 1.0 and not settings.paused
+        self.hush(False)
+
+    def hush(self, hushed: bool) -> None:
+        """No copies whatever the settings say; or again what they say."""
+        self.paused = hushed or self.settings.paused
+        self.is_always_due = self.member and self.settings.sample >= 1.0 and not self.paused
 
 
 class RoutePlan:
@@ -190,6 +195,12 @@ class Runtime:
             entry = Entry(twin, mirror, plan, frames.TWIN, row, member, self._samplers[twin.name])
         seen = counters.setdefault(name or "", RouteCounters())
         return RoutePlan(number, name or "", candidates, entry, seen, is_guarded)
+
+    def hush(self, names: frozenset[str]) -> None:
+        """The kill switch, ahead of the configuration that will say the same."""
+        for route in (*self.routes, self.no_route):
+            for entry in route.candidates:
+                entry.hush(entry.settings.name in names)
 
     def trusts(self, peer: str) -> bool:
         """Whether X-Forwarded-* of this peer is appended to rather than replaced."""

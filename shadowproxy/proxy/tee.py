@@ -78,7 +78,7 @@ def _is_due(exchange: Exchange, entry: Entry) -> bool:
     row = entry.row
     if not entry.member:
         row.unmatched += 1
-    elif entry.settings.paused:
+    elif entry.paused:
         row.exclude(o.EXCLUDED_PAUSED)
     elif not entry.is_due(exchange):
         row.sampled_out += 1

@@ -25,7 +25,7 @@ from shadowproxy.core.breaker import CLOSED
 from shadowproxy.core.budget import Budget
 from shadowproxy.core.ledger import TWIN, Ledger
 from shadowproxy.core.outcome import DRAINING, DROPPED, OUTCOMES, OVERLOAD, RECORDER_BEHIND
-from shadowproxy.proxy import tls
+from shadowproxy.proxy import tls, warm
 from shadowproxy.proxy.counters import Histogram, RouteCounters, label
 from shadowproxy.proxy.downstream import Downstream
 from shadowproxy.proxy.ids import Ids
@@ -78,8 +78,10 @@ class Worker:
         self._context: ssl.SSLContext | None = None  # towards clients
         self._adopting: set[asyncio.Task[None]] = set()
         self._productions: dict[bytes, Production] = {}
+        self._warmed: dict[bytes, Production] = {}  # of what is prepared: connected, not yet in use
         self._mirrors: dict[bytes, Mirror] = {}
         self._prepared: tuple[int, Snapshot, Callable[[], None]] | None = None
+        self._hushed: frozenset[str] = frozenset()
         self._servers: list[tuple[asyncio.Server, socket.socket]] = []
         self._lag_ns = 0
         self._worst_lag_ns = 0  # since the last heartbeat
@@ -131,10 +133,36 @@ class Worker:
     def abort(self, generation: int) -> None:
         if self._prepared is not None and self._prepared[0] == generation:
             self._prepared = None
+            for key, warmed in self._warmed.items():
+                if self._productions.get(key) is not warmed:
+                    warmed.close()
+            self._warmed.clear()
+
+    async def warm(self) -> str:
+        """Connect to what was prepared, so that no request waits for it; why it cannot be reached, or nothing."""
+        if self._prepared is None:
+            return ""
+        generation, snapshot, _ = self._prepared
+        production = self._production(snapshot, max(1, snapshot.workers), _upstream_contexts(snapshot), self._warmed)
+        problem = await warm.connected(production)
+        if problem and self._prepared is not None and self._prepared[0] == generation:
+            self.abort(generation)
+        return problem
+
+    def hush(self, candidates: tuple[str, ...]) -> None:
+        """The kill switch: from now on no copies to these, also of requests that have already begun."""
+        before, self._hushed = self._hushed, frozenset(candidates)
+        if self._hushed >= before:
+            for runtime in list(self._runtimes.values()):
+                runtime.hush(self._hushed)
+        elif self._runtimes:
+            self.runtime.hush(self._hushed)
 
     def _install(self, snapshot: Snapshot, data: bytes, contexts: Contexts) -> None:
         workers = max(1, snapshot.workers)
-        production = self._production(snapshot, workers, contexts)
+        self._productions |= self._warmed
+        self._warmed.clear()
+        production = self._production(snapshot, workers, contexts, self._productions)
         targets = {candidate.name: self._mirror(candidate, workers, contexts) for candidate in _targets(snapshot)}
         self.budget.limit = snapshot.mirror.max_buffered
         self.max_connections = max(1, -(-snapshot.limits.connections // workers))
@@ -142,6 +170,7 @@ class Worker:
         self.runtime = self._runtimes[snapshot.generation] = Runtime(
             snapshot, production, targets, self.ledger, self._routes
         )
+        self.runtime.hush(self._hushed)
         self._forget_snapshots()
         for connection in list(self.connections):
             connection.outlive(snapshot.generation - MAX_SNAPSHOTS)
@@ -153,13 +182,16 @@ class Worker:
             del self._mirrors[key]
             gone.pool.close()
 
-    def _production(self, snapshot: Snapshot, workers: int, contexts: Contexts) -> Production:
+    def _production(
+        self, snapshot: Snapshot, workers: int, contexts: Contexts, kept_in: dict[bytes, Production]
+    ) -> Production:
+        """The one with these settings where there is one; else a new one, kept in `kept_in`."""
         settings = snapshot.production
         own = (settings.timeouts, settings.connections, settings.keep_alive, settings.max_age)
         key = msgspec.json.encode([settings.name, settings.urls, settings.tls, own, workers])
         known = self._productions.get(key)
         if known is None:
-            known = self._productions[key] = Production(
+            known = kept_in[key] = Production(
                 settings,
                 max(1, -(-settings.connections // workers)),
                 self.timers,

@@ -52,6 +52,11 @@ def _production(production: upstream.Production) -> s.Production:
         connections=production.connections,
         keep_alive=production.keep_alive,
         max_age=production.max_age,
+        headers_set=tuple(production.headers.set_.items()),
+        headers_remove=production.headers.remove,
+        json_set=tuple(production.json_.set_.items()),
+        path_replace=production.path.replace,
+        path_with=production.path.with_,
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from shadowproxy.settings.model import Settings
-from shadowproxy.settings.model.upstream import Shadow, UpstreamTls
+from shadowproxy.settings.model.upstream import Production, Shadow, UpstreamTls
 from shadowproxy.settings.problem import KeyPath, suggestion
 from shadowproxy.settings.syntax import is_loopback
 
@@ -87,8 +87,13 @@ def _shadows(settings: Settings) -> Iterator[tuple[KeyPath, Shadow]]:
         yield ("candidates", index), candidate
 
 
+def _rewritten(settings: Settings) -> Iterator[tuple[KeyPath, Shadow | Production]]:
+    yield ("production",), settings.production
+    yield from _shadows(settings)
+
+
 def _paths_are_whole(settings: Settings) -> Found:
-    for path, shadow in _shadows(settings):
+    for path, shadow in _rewritten(settings):
         if (shadow.path.replace is None) is not (shadow.path.with_ is None):
             yield (*path, "path"), "expected both replace and with, there was one of them"
 
@@ -107,7 +112,7 @@ def _upstream_tls(settings: Settings) -> Iterator[tuple[KeyPath, UpstreamTls]]:
 
 
 def _headers_agree(settings: Settings) -> Found:
-    for path, shadow in _shadows(settings):
+    for path, shadow in _rewritten(settings):
         removed = {name.lower() for name in shadow.headers.remove}
         seen: set[str] = set()
         for name in shadow.headers.set_:
@@ -151,9 +156,9 @@ _CHECKS: Final[tuple[tuple[tuple[str, ...], Callable[[Settings], Found]], ...]] 
     (("routes", "candidates"), _routes_know_their_candidates),
     (("admin",), _admin_is_closed),
     (("listen", "admin"), _addresses_differ),
-    (("twin", "candidates"), _paths_are_whole),
+    (("production", "twin", "candidates"), _paths_are_whole),
     (("production", "twin", "candidates"), _certificates_have_keys),
-    (("twin", "candidates"), _headers_agree),
+    (("production", "twin", "candidates"), _headers_agree),
     (("routes",), _predictions_have_no_idle_keys),
     (("statistics",), _confidence_is_one),
 )

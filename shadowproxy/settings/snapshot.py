@@ -46,6 +46,11 @@ class Production(_Struct, frozen=True, kw_only=True):
     connections: int = 512  # whole proxy
     keep_alive: float = 4.0
     max_age: float = 300.0
+    headers_set: tuple[tuple[str, str], ...] = ()
+    headers_remove: tuple[str, ...] = ()
+    json_set: tuple[tuple[str, Any], ...] = ()  # (("$.model", "m2"), ...)
+    path_replace: str | None = None
+    path_with: str | None = None
 
 
 class Breaker(_Struct, frozen=True, kw_only=True):
@@ -204,6 +209,18 @@ class Notify(_Struct, frozen=True, kw_only=True):
     format: str = "json"
 
 
+class Ramp(_Struct, frozen=True, kw_only=True):
+    """A canary ramp: `share` of the sample keys is answered by a candidate, and production gets the copy.
+
+    Made by an operator's `promote --ramp`, never by a file.
+    """
+
+    candidate: str
+    share: float
+    challenger: Production  # the candidate, in production's role
+    incumbent: Candidate  # production, in the candidate's role
+
+
 class Snapshot(_Struct, frozen=True, kw_only=True):
     generation: int = 1  # grows by one with every configuration that took effect
     listen: str = "127.0.0.1:8080"
@@ -225,6 +242,7 @@ class Snapshot(_Struct, frozen=True, kw_only=True):
     gates: tuple[str, ...] | None = None
     pairs: Pairs
     notify: tuple[Notify, ...] = ()
+    ramp: Ramp | None = None
     log_format: str = "json"  # console | json
 
 

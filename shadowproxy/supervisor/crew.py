@@ -55,6 +55,10 @@ class Crew:
     def of(self, role: str) -> list[Seat]:
         return [seat for seat in self.seats if seat.role == role]
 
+    def workers(self) -> list[Life]:
+        """Every worker that lives, also those that serve only what they have begun."""
+        return [life for seat in self.of("worker") for life in (seat.life, *seat.leaving) if life is not None]
+
     def lives(self) -> Iterator[tuple[Seat, Life]]:
         for seat in self.seats:
             if seat.life is not None:

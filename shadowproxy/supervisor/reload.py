@@ -32,8 +32,11 @@ class Reload:
         self._preparing: int | None = None
         self._answers: dict[Life, str] = {}
 
-    async def apply(self, configured: Snapshot) -> int:
-        """Returns the generation now in force; RefusedError when nothing changed."""
+    async def apply(self, configured: Snapshot, *, warm: bool = False) -> int:
+        """Returns the generation now in force; RefusedError when nothing changed.
+
+        `warm`: workers must have reached production, and hold connections to it, before anybody commits.
+        """
         fixed = takes_a_restart(self._configuration.configured, configured)
         if fixed:
             raise RefusedError(fixed)
@@ -41,7 +44,7 @@ class Reload:
         generation = self._tried
         effective = self._configuration.effective(configured, generation)
         participants = [(seat, life) for seat, life in self._crew.lives() if life.state == "ready"]
-        problems = await self._prepare(generation, effective, participants)
+        problems = await self._prepare(Prepare(generation, encode(effective), warm), participants)
         if problems:
             for _, life in participants:
                 life.send(Abort(generation))
@@ -56,11 +59,10 @@ class Reload:
             self.catch_up(seat, life)
         return generation
 
-    async def _prepare(self, generation: int, effective: Snapshot, participants: list[tuple[Seat, Life]]) -> list[str]:
+    async def _prepare(self, message: Prepare, participants: list[tuple[Seat, Life]]) -> list[str]:
         """What went wrong, a sentence each; empty when all are prepared."""
         self._answers = {}
-        self._preparing = generation
-        message = Prepare(generation, encode(effective))
+        self._preparing = message.generation
         for _, life in participants:
             life.send(message)
 

@@ -15,22 +15,27 @@ import asyncio
 import signal
 import socket
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import ExitStack
 from typing import Any, ClassVar
 
 from shadowproxy.settings.snapshot import Snapshot
+from shadowproxy.settings.steering.verbs import VERBS
 from shadowproxy.wire.messages import Answer, Ask, Failed, Prepared, Ready, ToSupervisor
 
 from . import sockets, status
 from .configuration import Configuration
 from .crew import Crew, Events
+from .desk import Desk, ElsewhereError, UnknownError
 from .errors import RefusedError, StartError
 from .files import raise_limit
 from .launch import Launcher
 from .life import Life
 from .reload import Loader, Reload
 from .seat import ATTEMPTS, Patience, Seat
+from .store import Store
+
+_REFUSALS: dict[type[RefusedError], str] = {ElsewhereError: "elsewhere", UnknownError: "unknown"}
 
 
 class Supervisor:
@@ -45,7 +50,7 @@ class Supervisor:
         launcher: Launcher | None = None,
         patience: Patience | None = None,
     ) -> None:
-        self._configured = snapshot
+        self._file = snapshot
         self._load = load
         self._events = events
         self._on_ready = on_ready
@@ -55,7 +60,6 @@ class Supervisor:
         self._started_at = time.monotonic()
         self._draining = False
         self._told_to_end = asyncio.Event()
-        self._reloading = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> int:
@@ -63,8 +67,8 @@ class Supervisor:
         with ExitStack() as stack:
             self._listen_to_signals()
             self._open(stack)
-            watch = asyncio.create_task(self._crew.watch(), name="watch")
-            stack.callback(watch.cancel)
+            for work, name in ((self._crew.watch(), "watch"), (self._desk.settle(), "settle")):
+                stack.callback(asyncio.create_task(work, name=name).cancel)
             await self._start()
             await self._told_to_end.wait()
             await self._drain()
@@ -74,7 +78,9 @@ class Supervisor:
 
     def _open(self, stack: ExitStack) -> None:
         """Sockets and seats. What is opened is closed when `stack` ends, children first."""
-        configured = self._configured
+        self._desk = Desk(self._file, Store(self._file.state), self._started_ms, self._events)
+        self._desk.is_closed = lambda: self._draining
+        configured = self._desk.steered
         files = raise_limit()
         self._slots = sockets.open_slots(configured.listen, configured.workers)
         stack.callback(sockets.close, self._slots)
@@ -105,6 +111,7 @@ class Supervisor:
         stack.callback(self._crew.end)
         self._expect_orphans_for()
         self._reload = Reload(self._crew, self._configuration, self._patience.prepare)
+        self._desk.attend(self._crew, self._reload, self._configuration)
 
     def _listen_to_signals(self) -> None:
         """Handlers run on the loop, so none runs before `_open` is through."""
@@ -150,30 +157,33 @@ class Supervisor:
     def _hang_up(self) -> None:
         """SIGHUP. Beside one reload under way and one waiting, a third adds nothing: the file is read after all."""
         if sum(task.get_name() == "reload" for task in self._tasks) < 2:
-            self._begin(self._reload_and_tell(), "reload")
+            self._begin(self._answer(self._reloaded({"by": "SIGHUP"}), "reload"), "reload")
 
-    async def _reload_and_tell(self) -> Answer:
-        """Read the configuration again and put it in force; the answer (id 0) says which generation, or why not."""
-        async with self._reloading:
-            try:
-                snapshot = await asyncio.to_thread(self._load)
-                if self._draining:
-                    raise RefusedError(["the proxy is about to end"])
-                generation = await self._reload.apply(snapshot)
-            except RefusedError as e:
-                self._events("warning", "reload.refused", problems=list(e.problems))
-                return Answer(0, False, {"problems": list(e.problems)})
-            except Exception as e:  # noqa: BLE001 - this task's root: a fault in reading a file must not end the proxy
-                self._events("error", "reload.fault", error=repr(e))
-                return Answer(0, False, {"problems": [f"the configuration could not be read: {e!r}"]})
+    async def _reloaded(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Read the configuration again and put it in force."""
+        told = await self._desk.reload(self._load, body)
         self._expect_orphans_for()
-        self._events("info", "reload.done", generation=generation)
+        self._events("info", "reload.done", **told)
         self._warn_if_lowered(raise_limit())
-        return Answer(0, True, {"generation": generation})
+        return told
+
+    async def _answer(self, work: Coroutine[Any, Any, dict[str, Any]], verb: str) -> Answer:
+        """The answer (id 0): what is in force now, or why nothing has changed."""
+        try:
+            return Answer(0, True, await work)
+        except RefusedError as e:
+            self._events("warning", f"{verb}.refused", problems=list(e.problems))
+            kind = _REFUSALS.get(type(e), "conflict")
+            return Answer(0, False, {"kind": kind, "problems": list(e.problems)})
+        except Exception as e:  # noqa: BLE001 - this task's root: a fault in reading a file must not end the proxy
+            self._events("error", f"{verb}.fault", error=repr(e))
+            return Answer(0, False, {"kind": "fault", "problems": [f"{verb} met a fault: {e!r}"]})
 
     def _heard(self, seat: Seat, life: Life, message: ToSupervisor) -> None:
         if isinstance(message, Ready):
             self._reload.catch_up(seat, life)
+            if seat.role == "worker":
+                self._desk.greet()
         elif isinstance(message, Prepared):
             self._reload.prepared(seat, life, message)
         elif isinstance(message, Failed):
@@ -182,16 +192,19 @@ class Supervisor:
             self._asked(life, message)
 
     def _asked(self, life: Life, ask: Ask) -> None:
+        body = ask.body if isinstance(ask.body, dict) else {}
         if ask.verb == "reload":
-            self._begin(self._reload_for(life, ask.id), "reload for the admin")
+            self._begin(self._grant(life, ask, self._reloaded(body)), "reload for the admin")
+        elif ask.verb in VERBS:
+            self._begin(self._grant(life, ask, self._desk.wish(ask.verb, body)), ask.verb)
         elif ask.verb in self._TELLING:
             life.send(Answer(ask.id, True, self._TELLING[ask.verb](self)))
         else:
             life.send(Answer(ask.id, False, f"no such verb: {ask.verb}"))
 
-    async def _reload_for(self, life: Life, ask_id: int) -> None:
-        answer = await self._reload_and_tell()
-        life.send(Answer(ask_id, answer.ok, answer.body))
+    async def _grant(self, life: Life, ask: Ask, work: Coroutine[Any, Any, dict[str, Any]]) -> None:
+        answer = await self._answer(work, ask.verb)
+        life.send(Answer(ask.id, answer.ok, answer.body))
 
     def readiness(self) -> dict[str, Any]:
         return status.readiness(self._crew.of("worker"), draining=self._draining)
@@ -202,6 +215,7 @@ class Supervisor:
         now = asyncio.get_running_loop().time()
         return {
             **status.proxy(self._configuration.current, self._started_ms, time.monotonic() - self._started_at),
+            **self._desk.status(),
             "draining": self._draining,
             "readiness": self.readiness(),
             "children": status.children(self._crew.seats, now),
@@ -209,7 +223,14 @@ class Supervisor:
             "ledger": status.ledger(workers),
         }
 
-    _TELLING: ClassVar[dict[str, Callable[[Supervisor], dict[str, Any]]]] = {"status": status, "readiness": readiness}
+    def history(self) -> dict[str, Any]:
+        return {"items": self._desk.history()}
+
+    _TELLING: ClassVar[dict[str, Callable[[Supervisor], dict[str, Any]]]] = {
+        "status": status,
+        "readiness": readiness,
+        "history": history,
+    }
 
     # -- drain -----------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ Law: a message is `length:u32` (little-endian) and that many bytes of msgpack, a
     Prepare    build this generation, warm it           Prepared   built, or why not
     Commit     requests from now on use it              Heartbeat  alive, with totals (each second)
     Abort      forget what was prepared                 Drained    nothing in flight, all frames acknowledged
+    Hush       (worker) no copies to these, at once
     Drain      finish what is in flight, then exit      Failed     cannot go on: one sentence
     Stop       exit now                                 Ask        (admin) what the supervisor is to do or tell
     Answer     to Ask
@@ -51,6 +52,7 @@ class Configure(_Message, frozen=True, tag=True):
 class Prepare(_Message, frozen=True, tag=True):
     generation: int
     snapshot: bytes
+    warm: bool = False  # not prepared before production can be reached, with connections ready to be used
 
 
 class Commit(_Message, frozen=True, tag=True):
@@ -59,6 +61,15 @@ class Commit(_Message, frozen=True, tag=True):
 
 class Abort(_Message, frozen=True, tag=True):
     generation: int
+
+
+class Hush(_Message, frozen=True, tag=True):
+    """The kill switch ahead of its configuration: nothing is prepared, nobody else is waited for.
+
+    `candidates` are all that are to be silent whatever the configuration says; an empty list ends it.
+    """
+
+    candidates: tuple[str, ...] = ()
 
 
 class Drain(_Message, frozen=True, tag=True):
@@ -103,14 +114,15 @@ class Failed(_Message, frozen=True, tag=True):
 
 
 class Ask(_Message, frozen=True, tag=True):
-    """`verb` is "status" (everything the supervisor knows) or "reload"; later rooms add theirs."""
+    """`verb` is "status" (everything the supervisor knows), "readiness", "history", "reload", "renew" (restart the
+    workers one by one), or one of `settings.steering.verbs`; `body` is the verb's own."""
 
     id: int
     verb: str
     body: Any = None
 
 
-ToChild = Configure | Prepare | Commit | Abort | Drain | Stop | Answer
+ToChild = Configure | Prepare | Commit | Abort | Hush | Drain | Stop | Answer
 ToSupervisor = Ready | Prepared | Heartbeat | Drained | Failed | Ask
 
 _encoder = msgspec.msgpack.Encoder()

@@ -22,7 +22,25 @@ class Timeouts(Section):
     idle: f.Duration = optional("60s", "Longest pause within an answer.")
 
 
+class Headers(Section):
+    set_: dict[f.RewritableHeader, f.HeaderValue] = optional({}, "Headers that requests to it get.", alias="set")
+    remove: tuple[f.RewritableHeader, ...] = optional((), "Headers that requests to it do not carry.")
+
+
+class JsonRewrite(Section):
+    set_: dict[f.DefiniteJsonPath, f.JsonValue] = optional(
+        {}, "JSONPath → value, written into the requests' bodies.", alias="set"
+    )
+
+
+class PathRewrite(Section):
+    replace: f.LiteralPath | None = optional(None, "Part of the path that is replaced, where it occurs first.")
+    with_: f.LiteralPath | None = optional(None, "What stands in its place.", alias="with")
+
+
 class Production(Section):
+    """What is changed in requests is nothing unless it is configured; a promoted candidate brings its changes along."""
+
     name: f.Name = optional("production", "Name in reports, metrics and logs.")
     url: f.OriginUrl | None = optional(None, "Scheme, host and port of the production model.")
     urls: tuple[f.OriginUrl, ...] | None = optional(
@@ -40,24 +58,11 @@ class Production(Section):
         "4s", "An idle upstream connection is closed at this age; keep it below the server's own."
     )
     max_age: f.Duration = optional("5m", "A connection older than this is not used again.")
-
-
-class Headers(Section):
-    set_: dict[f.RewritableHeader, f.HeaderValue] = optional({}, "Headers that copies get.", alias="set")
-    remove: tuple[f.RewritableHeader, ...] = optional((), "Headers that copies do not carry.")
-
-
-class JsonRewrite(Section):
-    set_: dict[f.DefiniteJsonPath, f.JsonValue] = optional(
-        {}, "JSONPath → value, written into the copies' bodies.", alias="set"
+    headers: Headers = optional(Headers(), "Changes to the headers of requests.")
+    json_: JsonRewrite = optional(
+        JsonRewrite(), "Changes to JSON bodies; a request then leaves once its body is whole.", alias="json"
     )
-
-
-class PathRewrite(Section):
-    replace: f.LiteralPath | None = optional(
-        None, "Part of the path that is replaced in copies, where it occurs first."
-    )
-    with_: f.LiteralPath | None = optional(None, "What stands in its place.", alias="with")
+    path: PathRewrite = optional(PathRewrite(), "Change of the requests' path; both keys or none.")
 
 
 class Breaker(Section):
