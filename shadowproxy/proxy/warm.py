@@ -7,6 +7,7 @@ and nothing has changed.
 from __future__ import annotations
 
 import asyncio
+from time import perf_counter_ns
 from typing import Final
 
 from shadowproxy.proxy.production import Production
@@ -26,7 +27,7 @@ async def connected(production: Production) -> str:
             attempts.append(future)
 
             def made(connection: UpstreamConnection, future: asyncio.Future[str] = future) -> None:
-                connection.pool.give_back(connection)
+                connection.pool.give_back(connection, perf_counter_ns())
                 future.set_result("")
 
             def failed(code: int, kind: str, detail: str, future: asyncio.Future[str] = future) -> None:
