@@ -33,6 +33,7 @@ from shadowproxy.wire.messages import (
 
 from .app import build
 from .asking import Asker
+from .background import Background
 from .view import View
 
 BACKLOG: Final = 256
@@ -76,10 +77,13 @@ class AdminProcess:
         await runner.setup()
         await web.SockSite(runner, self._listen, backlog=BACKLOG).start()
         self._view.verdicts.start()
+        background = Background(self._view)
+        background.start()
         self._child.ready()
         self._child.start_heartbeat(lambda: Heartbeat(Stats()))
         drain = await self._end
         await asyncio.sleep(drain.delay_s)
+        await background.close()
         await self._view.verdicts.close()
         try:
             async with asyncio.timeout(drain.grace_s):

@@ -20,7 +20,9 @@ def build(settings: Settings, log_format: str) -> s.Snapshot:
         workers=settings.workers,
         state=settings.state,
         admin=s.Admin(
-            listen=None if settings.admin.listen == "off" else settings.admin.listen, token=settings.admin.token
+            listen=None if settings.admin.listen == "off" else settings.admin.listen,
+            token=settings.admin.token,
+            link=settings.admin.link.rstrip("/") if settings.admin.link else None,
         ),
         tls=s.DownstreamTls(**settings.tls.values()) if settings.tls else None,
         trusted_proxies=settings.trusted_proxies,

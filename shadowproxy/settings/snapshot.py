@@ -201,6 +201,7 @@ class Pairs(_Struct, frozen=True, kw_only=True):
 class Admin(_Struct, frozen=True, kw_only=True):
     listen: str | None = "127.0.0.1:9900"  # None: off
     token: str = ""
+    link: str | None = None  # without a slash at its end; None: http:// and `listen`
 
 
 class Notify(_Struct, frozen=True, kw_only=True):

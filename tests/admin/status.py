@@ -104,6 +104,7 @@ def status(**more: Any) -> dict[str, Any]:
                 'requests_total{route="predict",code="502"}': 10.0,
                 'mirrored_total{candidate="v2",outcome="complete"}': 44.0,
                 'mirror_dropped_total{candidate="v2",reason="in_flight"}': 6.0,
+                'mirror_keyless_total{candidate="v2"}': 1.0,
                 'pairs_total{candidate="v2",result="same"}': 30.0,
                 'pairs_total{candidate="v2",result="different"}': 10.0,
                 'pairs_agree_total{candidate="v2"}': 36.0,

@@ -77,12 +77,12 @@ EXPECTED: list[tuple[str, dict[str, str], float]] = [
     ("shadowproxy_gate_high", {"candidate": "v2", "gate": "error_rate_increase"}, 0.016),
     ("shadowproxy_gate_limit", {"candidate": "v2", "gate": "slower_share{by=25%}"}, 0.1),
     ("shadowproxy_trial_start_timestamp_seconds", {"candidate": "v2"}, 1772373600.123456),
-    ("shadowproxy_deployments_total", {"action": "promote"}, 3),
-    ("shadowproxy_deployments_total", {"action": "rollback"}, 1),
+    ("shadowproxy_deployments_total", {"action": "promoted"}, 3),
+    ("shadowproxy_deployments_total", {"action": "rolled_back"}, 1),
 ]
 EVERYTHING: dict[str, Any] = {
     "verdicts": {"v2": record(), "v3": record(verdict=None, gates=[], window={"from": None, "to": None})},
-    "deployments": {"promote": 3, "rollback": 1},
+    "deployments": {"promoted": 3, "rolled_back": 1},
 }
 
 # CONTRACT §7, to the letter: every name with its labels.

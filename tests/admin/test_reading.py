@@ -22,10 +22,10 @@ async def test_it_holds_what_everybody_knows(tmp_path: Path) -> None:
     view = View(msgspec.structs.replace(SNAPSHOT, state=str(tmp_path)), asker)
     assert (await take(view)).verdicts == {}
     await view.verdicts.put({"candidates": {"v2": record(), "gone": record(name="gone")}})
-    (tmp_path / "history.jsonl").write_text('{"action":"promote"}\n')
+    (tmp_path / "history.jsonl").write_text('{"action":"promoted"}\n')
     before = time.time()
     taken = await take(view)
     assert before <= taken.at <= time.time()
     assert list(taken.verdicts) == ["v2"]
-    assert taken.deployments == {"promote": 1, "rollback": 0}
+    assert taken.deployments == {"promoted": 1, "rolled_back": 0}
     assert taken.status["generation"] == 1

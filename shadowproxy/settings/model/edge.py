@@ -13,6 +13,7 @@ NOTICES = ("verdict", "breaker", "coverage", "promoted", "rolled_back", "stopped
 class Admin(Section):
     listen: f.AddressOrOff = optional("127.0.0.1:9900", "Where API, dashboard and metrics are served; or off.")
     token: f.Secret = optional("", "Bearer token that clients must present; required where `listen` is off loopback.")
+    link: f.WebhookUrl | None = optional(None, "How others reach the admin port; links in notices begin with it.")
 
 
 class DownstreamTls(Section):

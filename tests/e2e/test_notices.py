@@ -1,0 +1,73 @@
+"""A webhook hears of what happens to a running proxy, once, and a proxy that is started again repeats nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.support.client import ask, post
+from tests.support.load import returns_the_body
+from tests.support.proxy import Proxy
+from tests.support.until import until
+from tests.support.upstream import Connection, Request, Upstream, response
+
+
+def resets(connection: Connection, request: Request) -> None:
+    connection.reset()
+
+
+class Webhook:
+    def __init__(self) -> None:
+        self.notices: list[dict[str, Any]] = []
+
+    def __call__(self, connection: Connection, request: Request) -> None:
+        self.notices.append(json.loads(connection.read_body(request)))
+        connection.send(response(b""))
+
+    def wait(self, event: str, **facts: Any) -> dict[str, Any]:
+        """The one notice of that event with those facts."""
+
+        def found() -> list[dict[str, Any]]:
+            return [n for n in list(self.notices) if n["event"] == event and facts.items() <= n["facts"].items()]
+
+        [notice] = until(found, 20, f"a notice of {event} {facts}", step_s=0.05)
+        return notice
+
+
+def test_a_breaker_and_lost_pairs_are_told_once_over_two_lives(tmp_path: Path) -> None:
+    hook = Webhook()
+    with Upstream(returns_the_body) as production, Upstream(resets) as v2, Upstream(hook) as receiver:
+        config = {
+            "production": {"url": production.url},
+            "candidates": [{"name": "v2", "url": v2.url, "breaker": {"failures": 5, "probe": "100ms"}}],
+            "notify": [{"url": f"{receiver.url}/hook/secret"}],
+        }
+        with Proxy(tmp_path, config) as proxy:
+            for _ in range(40):
+                assert ask(proxy.address, post("/")).status == 200
+            opened = hook.wait("breaker", open=True)
+            assert opened["headline"] == (
+                "Copies to v2 have been stopped in 1 of 1 workers: 5 copies failed within 10 s."
+            )
+            assert opened["link"] == f"{proxy.admin_url}/#v2"
+            lost = hook.wait("coverage", below=True)
+            assert "Most were lost to breaker_open" in lost["headline"]
+            v2.handler = returns_the_body
+            until(lambda: _ask_and_look(proxy), 10, "a copy that gets through", step_s=0.05)
+            closed = hook.wait("breaker", open=False)
+            assert closed["headline"] == "Copies to v2 are sent again."
+            proxy.stop()
+            told = [notice["id"] for notice in hook.notices]
+            assert len(told) == len(set(told))
+            proxy.start()
+            for _ in range(40):
+                ask(proxy.address, post("/"))
+            hook.wait("coverage", below=False)
+        events = [(n["event"], n["facts"].get("open", n["facts"].get("below"))) for n in hook.notices]
+        assert sorted(events) == [("breaker", False), ("breaker", True), ("coverage", False), ("coverage", True)]
+
+
+def _ask_and_look(proxy: Proxy) -> bool:
+    ask(proxy.address, post("/"))
+    return proxy.metrics().get('shadowproxy_breaker_open{candidate="v2"}') == 0
