@@ -184,7 +184,7 @@ class Exchange:
         size = len(wire)
         request: tuple[bytes, ...]
         if size <= JOINED:
-            request = (b"%b%b\r\n%b" % (plan.request, forwarded, wire),)
+            request = (b"".join((plan.request, forwarded, b"\r\n", wire)),)
         else:
             request = (b"%b%b\r\n" % (plan.request, forwarded), wire)
         now = self.start_ns = perf_counter_ns()
@@ -716,22 +716,23 @@ class Exchange:
             self._settle()
 
     def leg_done(self) -> None:
-        self.left -= 1
-        if not self.left and self.done:
+        left = self.left = self.left - 1
+        if not left and self.done:
             self._settle()
 
     def _settle(self) -> None:
         if self.legs:
             tee.record(self)
             self.legs = []
-        self.release_cost()
+        if self._cost:
+            self.release_cost()
 
     def reserve(self, cost: int) -> bool:
         """Take from the budget what is given back when the pair has gone to the recorder, or nowhere."""
-        if self.worker.budget.take(cost):
+        taken = self.worker.budget.take(cost)
+        if taken:
             self._cost += cost
-            return True
-        return False
+        return taken
 
     def release_cost(self) -> None:
         if self._cost:

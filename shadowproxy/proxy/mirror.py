@@ -18,7 +18,7 @@ from shadowproxy.core.budget import OVERHEAD
 from shadowproxy.http1.answer import AnswerHead
 from shadowproxy.proxy.pool import Address, Pool
 from shadowproxy.proxy.timers import SECOND_NS
-from shadowproxy.proxy.upstream import IDLE, UpstreamConnection
+from shadowproxy.proxy.upstream import HEAD, IDLE, UpstreamConnection
 from shadowproxy.wire import frames
 
 if TYPE_CHECKING:
@@ -128,7 +128,10 @@ class MirrorConnection(UpstreamConnection, asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         reads = self._reads
         reads.spend(self, nbytes)
-        self.data_received(bytes(reads.buffer[:nbytes]))
+        if self.state == HEAD:
+            self._read_head(bytes(reads.buffer[:nbytes]))
+        else:
+            self.data_received(bytes(reads.buffer[:nbytes]))
 
     def read_on(self) -> None:
         """Its next turn. That it was not read meanwhile is no slowness of the candidate's."""
@@ -339,7 +342,7 @@ class Leg:
         self.outcome = outcome
         self.error = error
         self.total_ns = now - self.start_ns
-        mirror = self.mirror
+        mirror, exchange = self.mirror, self.exchange
         mirror.in_flight -= 1
         if self._dialing is not None:
             self._dialing.cancel()
@@ -355,8 +358,11 @@ class Leg:
                 mirror.pool.give_back(connection, now)
             else:
                 connection.give_up()
-        mirror.count(outcome, self.total_ns)
-        self.exchange.leg_done()
+        finished = mirror.finished
+        finished[outcome] = finished.get(outcome, 0) + 1
+        if outcome != o.COMPLETE or mirror.breaker.state != CLOSED:
+            mirror.judge(outcome)
+        exchange.leg_done()
 
     def pack(self, out: list[bytes | bytearray], arrival_ns: int) -> int:
         """Append this leg's part of the pair's frame; returns its length. (BODY_TRUNCATED is 1, as True is.)"""
@@ -433,6 +439,7 @@ class Mirror:
         if settings.trial != self._trial:
             self._trial = settings.trial
             self.warm_until_ns = 0
+        self.longest_body = settings.mirror_up_to
         self.small = 0  # bytes of an answer that no limit concerns; set by the runtime, which knows what is kept
         self.waits = settings.send == "after_production"
         self.max_in_flight = max(1, -(-settings.max_in_flight // workers))
@@ -442,12 +449,12 @@ class Mirror:
 
     def refusal(self, body_bytes: int) -> int:
         """Why no copy may leave now, as an index into core.outcome.DROPPED; 0 reserves a place and must be used."""
-        if body_bytes > self.settings.mirror_up_to:
+        if body_bytes > self.longest_body:
             return o.BODY_TOO_LARGE
         if self.in_flight >= self.max_in_flight:
             return o.IN_FLIGHT
         breaker = self.breaker
-        if not breaker.allows(self.timers.now / SECOND_NS):
+        if breaker.state != CLOSED and not breaker.allows(self.timers.now / SECOND_NS):
             return o.BREAKER_OPEN
         if not self.pool.idle and not self._rate.take(self.address.tls):
             breaker.unused()
@@ -474,8 +481,8 @@ class Mirror:
             return SECOND_NS
         return min(max(LEAST_TIMEOUT_NS, FACTOR * production_ns), LONGEST_TIMEOUT_NS) - ran
 
-    def count(self, outcome: int, total_ns: int) -> None:
-        self.finished[outcome] = self.finished.get(outcome, 0) + 1
+    def judge(self, outcome: int) -> None:
+        """What a copy's end says to the breaker; nothing where it is closed and the copy was answered."""
         if outcome in _FAILURES:
             self.breaker.failed(self.timers.now / SECOND_NS)
         elif self.breaker.state != CLOSED:

@@ -83,7 +83,8 @@ class Recording(asyncio.Protocol):
     def offer(self, seq: int, generation: int, buffers: list[bytes | bytearray], cost: int, fates: list[Fate]) -> bool:
         """Take the frame of pair `seq`, `cost` bytes long, or count it as lost and say so."""
         held = self.bytes + cost
-        if held > self._budget.limit // 2 or not self._budget.take(cost):
+        budget = self._budget
+        if held * 2 > budget.limit or not budget.take(cost):
             _settle(fates, RECORDER_LOST)
             return False
         # One buffer a small frame: a ring of many small objects would cost more than the copy.
@@ -157,11 +158,15 @@ class Recording(asyncio.Protocol):
 
     def _acknowledge(self, seq: int, status: int) -> None:
         ring = self._ring
+        given = 0
         while ring and ring[0].seq <= seq:
             waiting = ring.popleft()
-            self.bytes -= waiting.cost
-            self._budget.give(waiting.cost)
-            _settle(waiting.fates, status)
+            given += waiting.cost
+            for row, outcome in waiting.fates:
+                row.finish(outcome, status)
+        if given:
+            self.bytes -= given
+            self._budget.give(given)
             self._progress.set()  # here: an ACK that only greets, or repeats, is no progress
 
     def _send(self) -> None:

@@ -15,6 +15,7 @@ from shadowproxy.proxy.mirror import ANSWER_RESERVE, Leg
 from shadowproxy.wire import frames
 
 if TYPE_CHECKING:
+    from shadowproxy.core.ledger import Row
     from shadowproxy.proxy.exchange import Exchange
     from shadowproxy.proxy.runtime import Entry
 
@@ -54,10 +55,10 @@ def decide(exchange: Exchange, drop_reason: int) -> None:
         _take_back(exchange)
         return
     exchange.left = len(legs)
-    if len(legs) > 1:
+    if exchange.left > 1:
         random.shuffle(legs)
     # A leg may end within its start, when a connection breaks at once: `left` is set before any starts.
-    for leg in legs.copy() if len(legs) > 1 else legs:
+    for leg in legs.copy() if exchange.left > 1 else legs:
         if leg.mirror.waits and not exchange.done:
             exchange.waiting_legs.append(leg)
         else:
@@ -131,24 +132,57 @@ def _offer_twin(exchange: Exchange, twin: Entry, reason: int, due: bool, some_se
 
 def record(exchange: Exchange) -> None:
     """Production and all legs have ended: hand the pair to the recorder and give back what was held for it."""
-    out: list[bytes | bytearray] = []
-    arrival_ns = exchange.arrival_ns
-    size = _pack_production(exchange, out, arrival_ns)
     legs = exchange.legs
+    arrival_ns = exchange.arrival_ns
+    head, body = exchange.answer_head, exchange.answer_body
+    error = exchange.error.encode()[: frames.MAX_ERROR] if exchange.error else b""
+    came = b"".join(exchange.arrivals) if exchange.arrivals else b""
+    flags = frames.BODY_TRUNCATED if exchange.answer_truncated else 0
+    if exchange.answer_close_delimited:
+        flags |= frames.CLOSE_DELIMITED
+    n_head, n_body, n_error, n_came = len(head), len(body), len(error), len(came)
+    first = frames.exchange_head(
+        frames.PRODUCTION,
+        exchange.outcome,
+        0,
+        flags,
+        exchange.status,
+        exchange.start_ns - arrival_ns,
+        exchange.connect_ns,
+        exchange.sent_ns,
+        exchange.first_byte_ns,
+        exchange.total_ns,
+        exchange.stalled_ns,
+        n_head,
+        n_body,
+        exchange.answer_bytes,
+        n_error,
+        n_came,
+    )
+    out = [first, head, body, error, came]
+    size = frames.EXCHANGE_BYTES + n_head + n_body + n_error + n_came
     fates = []
+    count = 1
     for leg in legs:
         fates.append((leg.entry.row, leg.outcome))
         size += leg.pack(out, arrival_ns)
-    count = 1 + len(legs)
+        count += 1
     if exchange.twin_dropped:
         count += 1
         out.append(frames.exchange_head(frames.TWIN, 0, exchange.twin_dropped, 0, 0, *_NO_TIMES, 0, 0, 0, 0, 0))
         size += frames.EXCHANGE_BYTES
     # What was held for the pair is given back first: the frame takes its own share of the same budget.
     exchange.release_cost()
+    _offer_frame(exchange, out, size, count, fates)
+
+
+def _offer_frame(
+    exchange: Exchange, out: list[bytes | bytearray], size: int, count: int, fates: list[tuple[Row, int]]
+) -> None:
     body = exchange.body
+    flags = 0
     if body is None:
-        body = b""
+        body, flags = b"", frames.REQUEST_TRUNCATED
     request_id, head = exchange.request_id, exchange.head.raw
     recording = exchange.worker.recording
     seq = recording.next_seq()
@@ -159,7 +193,7 @@ def record(exchange: Exchange) -> None:
         count,
         generation,
         exchange.route.number,
-        frames.REQUEST_TRUNCATED if exchange.body is None else 0,
+        flags,
         frames.PRODUCTION,
         exchange.arrival_us,
         request_id,
@@ -168,42 +202,8 @@ def record(exchange: Exchange) -> None:
         exchange.body_bytes,
     )
     size += len(first) + len(request_id) + len(head) + len(body)
-    recording.offer(seq, generation, [first, request_id, head, body, *out], size, fates)
-
-
-def _pack_production(exchange: Exchange, out: list[bytes | bytearray], arrival_ns: int) -> int:
-    head, body = exchange.answer_head, exchange.answer_body
-    n_head, n_body = len(head), len(body)
-    error = exchange.error.encode()[: frames.MAX_ERROR] if exchange.error else b""
-    came = b"".join(exchange.arrivals) if exchange.arrivals else b""
-    flags = frames.BODY_TRUNCATED if exchange.answer_truncated else 0
-    if exchange.answer_close_delimited:
-        flags |= frames.CLOSE_DELIMITED
-    out += (
-        frames.exchange_head(
-            frames.PRODUCTION,
-            exchange.outcome,
-            0,
-            flags,
-            exchange.status,
-            exchange.start_ns - arrival_ns,
-            exchange.connect_ns,
-            exchange.sent_ns,
-            exchange.first_byte_ns,
-            exchange.total_ns,
-            exchange.stalled_ns,
-            n_head,
-            n_body,
-            exchange.answer_bytes,
-            len(error),
-            len(came),
-        ),
-        head,
-        body,
-        error,
-        came,
-    )
-    return frames.EXCHANGE_BYTES + n_head + n_body + len(error) + len(came)
+    out[:0] = (first, request_id, head, body)
+    recording.offer(seq, generation, out, size, fates)
 
 
 _NO_TIMES = (frames.UNKNOWN,) * 6

@@ -300,7 +300,10 @@ class Worker:
         status = exchange.status_answered or exchange.status or 499
         counters = exchange.route.counters
         codes = counters.codes
-        codes[status] = codes.get(status, 0) + 1
+        try:
+            codes[status] += 1
+        except KeyError:
+            codes[status] = 1
         whole = perf_counter_ns() - exchange.arrival_ns
         counters.durations.observe(whole)
         if exchange.start_ns:

@@ -243,7 +243,7 @@ async def test_unlogged_pairs_are_counted_by_reason_and_those_of_the_twin_are_no
 async def test_a_breaker_that_is_not_closed_is_shown(make: Make) -> None:
     world = make(configuration(candidate(breaker=s.Breaker(failures=1))))
     assert world.worker.stats().gauges['breaker_open{candidate="v2"}'] == 0
-    world.worker.runtime.mirrors["v2"].count(o.RESET, 1)
+    world.worker.runtime.mirrors["v2"].judge(o.RESET)
     assert world.worker.stats().gauges['breaker_open{candidate="v2"}'] == 1
 
 
