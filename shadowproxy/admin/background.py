@@ -12,8 +12,11 @@ from typing import Final
 
 import structlog
 
+from shadowproxy.wire.messages import Stats
+
 from .asking import NoAnswerError
 from .notices.notifier import Notifier
+from .push.pusher import Pusher
 from .reading import Reading, take
 from .view import View
 
@@ -30,7 +33,8 @@ class Background:
         self._view = view
         self._every_s = every_s
         self._notifier = Notifier(view.snapshot.state)
-        self._followers: tuple[Follower, ...] = (self._notifier.look,)
+        self._pusher = Pusher()
+        self._followers: tuple[Follower, ...] = (self._notifier.look, self._pusher.look)
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -45,6 +49,11 @@ class Background:
             await self._task
         await self._look()
         await self._notifier.close(FAREWELL_S)
+        await self._pusher.close()
+
+    def stats(self) -> Stats:
+        """What this process counts, for its heartbeats."""
+        return Stats(counters=self._pusher.counters())
 
     async def _run(self) -> None:
         while True:

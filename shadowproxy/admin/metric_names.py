@@ -41,6 +41,8 @@ HELP: Final[Mapping[str, str]] = {
     "verdict": "1 for the candidate's verdict: PASS, FAIL or INCONCLUSIVE.",
     "trial_start_timestamp_seconds": "When the first pair of the candidate's trial arrived, in seconds since 1970.",
     "deployments_total": "Changes of production, by action.",
+    "pushed_total": "Samples handed to a server of pushed metrics.",
+    "push_dropped_total": "Samples that a server of pushed metrics did not get.",
     "build_info": "Always 1; the version is a label.",
     "ready": "Whether requests may be sent here.",
     "generation": "How many configurations have taken effect.",

@@ -26,7 +26,6 @@ from shadowproxy.wire.messages import (
     Heartbeat,
     Prepare,
     Prepared,
-    Stats,
     Stop,
     ToChild,
 )
@@ -80,7 +79,7 @@ class AdminProcess:
         background = Background(self._view)
         background.start()
         self._child.ready()
-        self._child.start_heartbeat(lambda: Heartbeat(Stats()))
+        self._child.start_heartbeat(lambda: Heartbeat(background.stats()))
         drain = await self._end
         await asyncio.sleep(drain.delay_s)
         await background.close()

@@ -6,7 +6,7 @@ import msgspec
 
 from shadowproxy.core.trial import trial_id
 from shadowproxy.settings import snapshot as s
-from shadowproxy.settings.model import Settings, judging, upstream
+from shadowproxy.settings.model import Settings, judging, signals, upstream
 from shadowproxy.settings.model.logging import Pairs
 from shadowproxy.settings.settle import production_urls
 
@@ -39,6 +39,7 @@ def build(settings: Settings, log_format: str) -> s.Snapshot:
         gates=settings.gates,
         pairs=_pairs(settings.pairs),
         notify=tuple(s.Notify(**notify.values()) for notify in settings.notify),
+        metrics=_metrics(settings.metrics),
         log_format=log_format,
     )
 
@@ -144,6 +145,14 @@ def _statistics(statistics: judging.Statistics) -> s.Statistics:
         coverage=statistics.coverage,
         warmup=statistics.warmup,
         at_least=s.AtLeast(**statistics.at_least.values()),
+    )
+
+
+def _metrics(metrics: signals.Metrics) -> s.Metrics:
+    return s.Metrics(
+        every=metrics.every,
+        statsd=s.StatsD(**metrics.statsd.values()) if metrics.statsd else None,
+        graphite=s.Graphite(**metrics.graphite.values()) if metrics.graphite else None,
     )
 
 

@@ -220,6 +220,9 @@ SizeOrZero = Annotated[int, BeforeValidator(_size), PlainSerializer(units.format
 Share = Annotated[float, BeforeValidator(_share), PlainSerializer(units.format_share, return_type=str), _SHARE_SCHEMA]
 Address = Annotated[str, BeforeValidator(_parsed(syntax.address)), _schema(r"^.*:[0-9]+$", examples=["127.0.0.1:8080"])]
 AddressOrOff = Annotated[str, BeforeValidator(_or_word("off", _parsed(syntax.address))), _schema(r"^off$|^.*:[0-9]+$")]
+Target = Annotated[
+    str, BeforeValidator(_parsed(syntax.target)), _schema(r"^[^:].*:[0-9]+$", examples=["graphite.internal:2003"])
+]
 OriginUrl = Annotated[str, BeforeValidator(_parsed(syntax.origin_url)), _schema(r"^https?://[^/?#@]+/?$")]
 TwinUrl = Annotated[
     str,

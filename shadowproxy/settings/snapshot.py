@@ -222,6 +222,25 @@ class Ramp(_Struct, frozen=True, kw_only=True):
     incumbent: Candidate  # production, in the candidate's role
 
 
+class StatsD(_Struct, frozen=True, kw_only=True):
+    to: str  # HOST:PORT
+    prefix: str = "shadowproxy."
+    tags: bool = True
+
+
+class Graphite(_Struct, frozen=True, kw_only=True):
+    to: str  # HOST:PORT
+    prefix: str = "shadowproxy."
+    tags: bool = False
+    buffer: int = 1 << 20
+
+
+class Metrics(_Struct, frozen=True, kw_only=True):
+    every: float = 10.0
+    statsd: StatsD | None = None
+    graphite: Graphite | None = None
+
+
 class Snapshot(_Struct, frozen=True, kw_only=True):
     generation: int = 1  # grows by one with every configuration that took effect
     listen: str = "127.0.0.1:8080"
@@ -243,6 +262,7 @@ class Snapshot(_Struct, frozen=True, kw_only=True):
     gates: tuple[str, ...] | None = None
     pairs: Pairs
     notify: tuple[Notify, ...] = ()
+    metrics: Metrics = Metrics()
     ramp: Ramp | None = None
     log_format: str = "json"  # console | json
 

@@ -50,6 +50,14 @@ def address(text: str) -> str:
     return f"{_host(host or '0.0.0.0', text)}:{int(port)}"
 
 
+def target(text: str) -> str:
+    """`HOST:PORT` of somebody else."""
+    found = address(text)
+    if text.startswith(":") or found.endswith(":0"):
+        raise ValueError(f"expected HOST:PORT of a server, there was {text!r}")
+    return found
+
+
 def _host(host: str, text: str) -> str:
     if host.startswith("[") and host.endswith("]"):
         try:

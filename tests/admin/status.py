@@ -110,6 +110,8 @@ def status(**more: Any) -> dict[str, Any]:
                 'pairs_agree_total{candidate="v2"}': 36.0,
                 'pairs_decided_total{candidate="v2"}': 40.0,
                 'pairs_unlogged_total{reason="disk"}': 1.0,
+                'pushed_total{to="graphite"}': 100.0,
+                'push_dropped_total{to="graphite"}': 0.0,
             },
             "histograms": {
                 'request_duration_seconds{route="predict"}': [[0.005, 0.01], [60, 30, 10], 1.5],

@@ -43,6 +43,7 @@ _KINDS: Final = {
     "Number": "number",
     "NotNegative": "number ≥ 0",
     "Address": "HOST:PORT",
+    "Target": "HOST:PORT",
     "AddressOrOff": "HOST:PORT, off",
     "OriginUrl": "URL",
     "TwinUrl": "URL, production",

@@ -86,6 +86,8 @@ MORE_TELLING = {
     "pairs.redact.key",
     # the same values, spelt differently
     "answer_request_id",
+    "metrics.statsd.tags",
+    "metrics.graphite.tags",
     "compare.tolerance.relative",
     "routes.compare.tolerance.relative",
 }

@@ -85,6 +85,9 @@ ROWS = [
     ("notify: [{url: 'http://x', on: [verdicts]}]",
      "2: notify[0].on[0]: expected verdict, breaker, coverage, promoted, rolled_back or stopped, "
      "there was 'verdicts'; did you mean verdict?"),
+    ("metrics: {statsd: {to: ':8125'}}", "2: metrics.statsd.to: expected HOST:PORT of a server, there was ':8125'"),
+    ("metrics: {graphite: {to: 'carbon:0'}}",
+     "2: metrics.graphite.to: expected HOST:PORT of a server, there was 'carbon:0'"),
     # JSONPaths, gates, sources
     ("compare: {ignore: [a.b]}",
      "2: compare.ignore[0]: expected a JSONPath such as $.items[*].label, there was 'a.b'; did you mean $.a.b?"),
