@@ -11,6 +11,7 @@ import click
 from shadowproxy.cli.errors import DONE, INCONCLUSIVE, RuntimeProblem, UsageProblem
 
 if TYPE_CHECKING:
+    from shadowproxy.report.assemble import Wishes
     from shadowproxy.report.record import Report
     from shadowproxy.report.scope import Scope
     from shadowproxy.settings.snapshot import Snapshot
@@ -22,7 +23,14 @@ if TYPE_CHECKING:
     "Exits 3 when the log holds no pairs."
 )
 @click.argument("paths", metavar="[PATH]...", nargs=-1)
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "html", "markdown", "junit"]),
+    default="text",
+    show_default=True,
+    help="html is one file without scripts; markdown is for a pull request, junit for a CI server.",
+)
 @click.option("-o", "--output", metavar="FILE", help="Write the report there instead of to stdout.")
 @click.option("-c", "--config", metavar="FILE", help="The proxy's configuration: bucket length, urls, limits.")
 @click.option("--trial", metavar="ID|all", default="newest", help="One trial, or all of them; default: the newest.")
@@ -32,7 +40,8 @@ if TYPE_CHECKING:
 @click.option("--until", metavar="TIME", help="RFC 3339, or 2h for two hours ago.")
 @click.option("--labels", metavar="FILE", help="True labels: .csv, .jsonl or .parquet with key, label and maybe ts.")
 @click.option("--on", type=click.Choice(["key", "id"]), default="key", show_default=True, help="What labels name.")
-@click.option("--no-examples", is_flag=True, help="Leave the ids of example pairs out.")
+@click.option("--no-examples", is_flag=True, help="Leave example pairs, their bodies and their ids out.")
+@click.option("--watch", is_flag=True, help="Print it again whenever the log has grown, until Ctrl-C; text only.")
 def command(
     paths: tuple[str, ...],
     form: str,
@@ -46,16 +55,13 @@ def command(
     labels: str | None,
     on: str,
     no_examples: bool,
+    watch: bool,
 ) -> int:
-    import duckdb
-
-    from shadowproxy.report import engine, views
-    from shadowproxy.report.assemble import Wishes, report
-    from shadowproxy.report.labels import LabelsError
+    from shadowproxy.report.assemble import Wishes
     from shadowproxy.report.scope import ScopeError
-    from shadowproxy.report.sentences import no_pairs
-    from shadowproxy.report.source import SourceMissing, SourceUnknown, find
 
+    if watch and (form != "text" or output is not None):
+        raise UsageProblem("--watch: expected the text report on the terminal, without --format and -o")
     try:
         wishes = Wishes(
             scope=_scope(trial, candidate, route, since, until),
@@ -63,21 +69,59 @@ def command(
             labels=_labels(labels),
             labels_on=on,
             examples=not no_examples,
+            bodies=form == "html",
         )
+    except ScopeError as e:
+        raise UsageProblem(str(e)) from None
+    if watch:
+        from shadowproxy.cli.watch import watch as again
+
+        return again(lambda: _made(paths, wishes)[0], lambda: _files(paths))
+    found, named = _made(paths, wishes)
+    if not has_pairs(found):
+        click.echo(_no_pairs(named, found), err=True)
+        return INCONCLUSIVE
+    _put(found, form, output)
+    return DONE
+
+
+def has_pairs(found: Report) -> bool:
+    return any(c.pairs or c.warmup_pairs for c in found.candidates.values())
+
+
+def _no_pairs(named: str, found: Report) -> str:
+    from shadowproxy.report.sentences import no_pairs
+
+    return no_pairs(named, found)
+
+
+def _made(paths: tuple[str, ...], wishes: Wishes) -> tuple[Report, str]:
+    """The report, and what its log is called."""
+    import duckdb
+
+    from shadowproxy.report import engine, views
+    from shadowproxy.report.assemble import report
+    from shadowproxy.report.labels import LabelsError
+    from shadowproxy.report.scope import ScopeError
+    from shadowproxy.report.source import SourceMissing, SourceUnknown, find
+
+    try:
         source = find(paths)
         with engine.opened() as con:
-            found = report(con, source, views.load_views(con, source), wishes)
+            return report(con, source, views.load_views(con, source), wishes), source.named
     except SourceMissing as e:
         raise RuntimeProblem(str(e)) from None
     except duckdb.Error as e:
         raise RuntimeProblem(f"{source.named}: {engine.sentence(e)}") from None
     except (SourceUnknown, ScopeError, LabelsError) as e:
         raise UsageProblem(str(e)) from None
-    if not any(c.pairs or c.warmup_pairs for c in found.candidates.values()):
-        click.echo(no_pairs(source.named, found), err=True)
-        return INCONCLUSIVE
-    _put(found, form, output)
-    return DONE
+
+
+def _files(paths: tuple[str, ...]) -> list[Path]:
+    from shadowproxy.report.source import find
+
+    source = find(paths)
+    return [*source.pairs, *source.ledgers]
 
 
 def _scope(trial: str, candidate: str | None, route: str | None, since: str | None, until: str | None) -> Scope:

@@ -8,6 +8,8 @@ from typing import Final
 import msgspec
 
 from shadowproxy.report import text
+from shadowproxy.report.junit import junit
+from shadowproxy.report.markdown import markdown
 from shadowproxy.report.record import Report
 
 
@@ -21,4 +23,16 @@ def as_json(report: Report) -> str:
     return msgspec.json.format(msgspec.json.encode(report), indent=2).decode() + "\n"
 
 
-FORMATS: Final[Mapping[str, Callable[[Report], str]]] = {"text": as_text, "json": as_json}
+def as_html(report: Report) -> str:
+    from shadowproxy.report.html.page import html  # only here: the other formats start faster without it
+
+    return html(report)
+
+
+FORMATS: Final[Mapping[str, Callable[[Report], str]]] = {
+    "text": as_text,
+    "json": as_json,
+    "html": as_html,
+    "markdown": markdown,
+    "junit": junit,
+}

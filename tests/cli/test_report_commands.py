@@ -95,7 +95,7 @@ def test_an_empty_directory_exits_3(tmp_path: Path, capsys: Captured) -> None:
         (["show", "nobody", "{}/log"], 4),
         (["show", "request", "{}/log"], 2),
         (["sql", "SELEC", "{}/log"], 2),
-        (["report", "{}/log", "--format", "html"], 2),
+        (["report", "{}/log", "--format", "pdf"], 2),
         (["report", "{}/log", "--candidate", "v9"], 2),
         (["report", "{}/log", "--trial", "t9"], 2),
         (["report", "{}/log", "--since", "noon"], 2),
