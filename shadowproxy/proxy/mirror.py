@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from shadowproxy.core import outcome as o
 from shadowproxy.core.breaker import CLOSED, Breaker
 from shadowproxy.core.budget import OVERHEAD
+from shadowproxy.core.rate import ConnectRate
 from shadowproxy.http1.answer import AnswerHead
 from shadowproxy.proxy.pool import Address, Pool
 from shadowproxy.proxy.timers import SECOND_NS
@@ -88,29 +89,6 @@ class ReadBudget:
         if paused:
             self._scheduled = True
             self._loop.call_later(TURN_S, self._turn)
-
-
-class ConnectRate:
-    """New connections to candidates: 50 a second for a worker, of which TLS ones count five-fold."""
-
-    __slots__ = ("_at_ns", "_tokens")
-
-    RATE: Final = 50.0
-    TLS_COST: Final = 5.0
-
-    def __init__(self) -> None:
-        self._tokens = self.RATE
-        self._at_ns = perf_counter_ns()
-
-    def take(self, tls: bool) -> bool:
-        now = perf_counter_ns()
-        self._tokens = min(self.RATE, self._tokens + (now - self._at_ns) * self.RATE / 1e9)
-        self._at_ns = now
-        cost = self.TLS_COST if tls else 1.0
-        if self._tokens < cost:
-            return False
-        self._tokens -= cost
-        return True
 
 
 class MirrorConnection(UpstreamConnection, asyncio.BufferedProtocol):
@@ -456,7 +434,7 @@ class Mirror:
         breaker = self.breaker
         if breaker.state != CLOSED and not breaker.allows(self.timers.now / SECOND_NS):
             return o.BREAKER_OPEN
-        if not self.pool.idle and not self._rate.take(self.address.tls):
+        if not self.pool.idle and not self._rate.take(self.settings.name, self.address.tls, perf_counter_ns()):
             breaker.unused()
             return o.CONNECT_RATE
         self.in_flight += 1

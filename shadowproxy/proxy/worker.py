@@ -25,11 +25,12 @@ from shadowproxy.core.breaker import CLOSED
 from shadowproxy.core.budget import Budget
 from shadowproxy.core.ledger import TWIN, Ledger
 from shadowproxy.core.outcome import DRAINING, DROPPED, OUTCOMES, OVERLOAD, RECORDER_BEHIND
+from shadowproxy.core.rate import ConnectRate
 from shadowproxy.proxy import tls, warm
 from shadowproxy.proxy.counters import Histogram, RouteCounters, label
 from shadowproxy.proxy.downstream import Downstream
 from shadowproxy.proxy.ids import Ids
-from shadowproxy.proxy.mirror import ConnectRate, Mirror, ReadBudget
+from shadowproxy.proxy.mirror import Mirror, ReadBudget
 from shadowproxy.proxy.production import Production
 from shadowproxy.proxy.recording import Recording
 from shadowproxy.proxy.runtime import Runtime
@@ -69,7 +70,7 @@ class Worker:
         self.ledger = Ledger()
         self.budget = Budget(0)
         self.reads = ReadBudget(loop)
-        self.rate = ConnectRate()
+        self.rate = ConnectRate(perf_counter_ns())
         self.runtime: Runtime
         self.recording: Recording
         self._recorder = recorder
@@ -177,6 +178,7 @@ class Worker:
         for key, old in [(key, old) for key, old in self._productions.items() if old is not production]:
             del self._productions[key]
             old.close()
+        self.rate.divide(list(targets))
         kept = set(map(id, targets.values()))
         for key, gone in [(key, gone) for key, gone in self._mirrors.items() if id(gone) not in kept]:
             del self._mirrors[key]

@@ -295,26 +295,16 @@ async def test_a_breaker_opens_and_one_probe_tries_again(make: Make) -> None:
     assert world.row("v2")["sent"] == 4  # the last one on the probe's connection
 
 
-async def test_a_probe_that_the_connect_rate_refuses_is_lent_again(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_probe_that_the_connect_rate_refuses_is_lent_again(make: Make) -> None:
     world = make(configuration(candidate(breaker=s.Breaker(failures=1, window=10.0, probe=1.0))))
     mirror = world.worker.runtime.mirrors["v2"]
     mirror.breaker.failed(world.clock.now / 1e9)
     world.clock.sleep(2)
-    monkeypatch.setattr(mirror._rate, "_tokens", 0.0)
-    monkeypatch.setattr(m.ConnectRate, "RATE", 0.0)
+    while mirror._rate.take("v2", False, world.clock.now):
+        pass
     assert mirror.refusal(4) == o.CONNECT_RATE
-    monkeypatch.setattr(m.ConnectRate, "RATE", 50.0)
     world.clock.sleep(1)
     assert mirror.refusal(4) == 0
-
-
-def test_new_connections_have_a_rate_and_tls_ones_cost_five_times_as_much(clock: Clock) -> None:
-    rate = m.ConnectRate()
-    assert [rate.take(tls=False) for _ in range(51)].count(True) == 50
-    clock.now += 200_000_000  # 10 more at 50/s
-    assert [rate.take(tls=True) for _ in range(3)] == [True, True, False]
-    clock.now += 3600 * 10**9
-    assert [rate.take(tls=False) for _ in range(51)].count(True) == 50
 
 
 # -- the read budget
