@@ -3,6 +3,7 @@
 Host      a page that rebinds its own name to our address sends that name; only names that are ours pass, unless the
           request has the token, which such a page does not know
 token     where one is set, everything but the probes needs `Authorization: Bearer TOKEN`
+origin    a page elsewhere may send a form here without being asked; what changes anything needs our own origin, or none
 headers   nothing here is to be framed, sniffed, cached, or read by another origin; there is no CORS
 """
 
@@ -16,13 +17,16 @@ from typing import Final
 import structlog
 from aiohttp import web
 
-from .asking import NoAnswerError
-from .problems import of_refusal, problem
+from .asking import NoAnswerError, RefusedError
+from .problems import Refusal, of_refusal, problem
 from .view import VIEW
+
+_REFUSALS: Final = {"conflict": 409, "elsewhere": 412, "unknown": 404, "fault": 500}
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 OPEN: Final = frozenset({"/livez", "/readyz", "/healthz"})  # without a token: whoever probes has none
+SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 SECURITY_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -43,6 +47,11 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     except web.HTTPException as e:
         return of_refusal(e, request)
+    except Refusal as e:
+        return e.response()
+    except RefusedError as e:
+        detail = f"Nothing was changed: {e}".rstrip(".") + "."
+        return problem(_REFUSALS.get(e.kind, 409), detail, problems=list(e.problems))
     except NoAnswerError as e:
         return problem(503, str(e))
     except Exception as e:  # noqa: BLE001 - logged whole, told without its insides
@@ -56,6 +65,8 @@ async def admission(request: web.Request, handler: Handler) -> web.StreamRespons
     has_token = bool(admin.token) and bears(request.headers.get("Authorization", ""), admin.token)
     if not has_token and not is_our_name(request.headers.get("Host", ""), admin.listen or ""):
         return problem(403, "The Host header is neither a literal address, nor localhost, nor where this API listens.")
+    if not has_token and request.method not in SAFE and not is_own_origin(request):
+        return problem(403, "The Origin header names another site: pages of others may not change anything here.")
     if admin.token and not has_token and request.path not in OPEN:
         return problem(401, "Expected `Authorization: Bearer` and the token of admin.token.", _CHALLENGE)
     return await handler(request)
@@ -66,6 +77,12 @@ _CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="shadowproxy"'}
 
 async def add_security_headers(request: web.Request, response: web.StreamResponse) -> None:
     response.headers.update(SECURITY_HEADERS)
+
+
+def is_own_origin(request: web.Request) -> bool:
+    """Browsers say the origin of whatever may change something; other clients say none."""
+    origin = request.headers.get("Origin")
+    return origin is None or origin.partition("://")[2] == request.headers.get("Host", "")
 
 
 def bears(authorization: str, token: str) -> bool:

@@ -11,6 +11,19 @@ from aiohttp import web
 MEDIA_TYPE = "application/problem+json"
 
 
+class Refusal(Exception):
+    """Ends a request with a problem; raised by whoever finds the fault."""
+
+    def __init__(self, status: int, detail: str, headers: dict[str, str] | None = None, **more: Any) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.headers = headers
+        self.more = more
+
+    def response(self) -> web.Response:
+        return problem(self.status, str(self), self.headers, **self.more)
+
+
 def problem(status: int, detail: str, headers: dict[str, str] | None = None, **more: Any) -> web.Response:
     """`detail` is one sentence; `more` are members of the problem's own, such as `reasons`."""
     body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail, **more}
@@ -27,6 +40,7 @@ _DETAILS = {
     404: "There is nothing at {path}.",
     405: "{path} does not take {method}; it takes {allow}.",
     413: "The request's body is longer than this API takes.",
+    415: "The request's body is to be application/json.",
 }
 
 

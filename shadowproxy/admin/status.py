@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
 from aiohttp import web
 
 from shadowproxy.settings.snapshot import Candidate, Production, Snapshot
 
 from .candidates import agreements, coverage, ledger_of, mirrors
+from .exchange import answer, etag, query
 from .series import by_label, merge_gauges
+from .verdicts import Records
 from .view import VIEW
 
 routes = web.RouteTableDef()
@@ -21,23 +22,30 @@ routes = web.RouteTableDef()
 @routes.get("/api/v1/status")
 async def get(request: web.Request) -> web.Response:
     view = request.app[VIEW]
-    body = orjson.dumps(page(view.snapshot, await view.status()), option=orjson.OPT_NON_STR_KEYS)
-    return web.Response(body=body, content_type="application/json")
+    query(request, {})
+    told = await view.status()
+    return answer(page(view.snapshot, told, await view.verdicts.all()), headers=etag(told["revision"]))
 
 
-def page(snapshot: Snapshot, told: Mapping[str, Any]) -> dict[str, Any]:
-    """`told` is what the supervisor knows (`supervisor/status.py`)."""
+def page(snapshot: Snapshot, told: Mapping[str, Any], verdicts: Records) -> dict[str, Any]:
+    """`told` is what the supervisor knows (`supervisor/status.py`, `supervisor/desk.py`)."""
     counters = told["totals"]["counters"]
     gauges = merge_gauges(child["gauges"] for child in told["children"])
-    described = [_mirror(mirror, told["ledger"]["rows"], counters, gauges) for mirror in mirrors(snapshot)]
+    rows = told["ledger"]["rows"]
+    described = [_mirror(one, rows, counters, gauges, verdicts.get(one.name, {})) for one in mirrors(snapshot)]
     return {
         "version": told["version"],
         "started": datetime.fromtimestamp(told["started_ms"] / 1000, UTC).isoformat(timespec="milliseconds"),
         "uptime_s": told["uptime_s"],
         "generation": told["generation"],
+        "revision": told["revision"],
         "ready": told["readiness"]["ready"],
         "reasons": told["readiness"]["reasons"],
         "draining": told["draining"],
+        "drift": told["drift"],
+        "promoted": told["promoted"],
+        "ramp": told["ramp"],
+        "audit": told["audit"],
         "listen": snapshot.listen,
         "admin": snapshot.admin.listen,
         "limits": told["limits"],
@@ -61,7 +69,11 @@ def _production(production: Production) -> dict[str, Any]:
 
 
 def _mirror(
-    mirror: Candidate, rows: list[Mapping[str, Any]], counters: Mapping[str, float], gauges: Mapping[str, float]
+    mirror: Candidate,
+    rows: list[Mapping[str, Any]],
+    counters: Mapping[str, float],
+    gauges: Mapping[str, float],
+    judged: Mapping[str, Any],
 ) -> dict[str, Any]:
     ledger = ledger_of(mirror, rows)
     return {
@@ -76,6 +88,8 @@ def _mirror(
         "in_flight": int(by_label(gauges, "mirror_in_flight", "candidate").get(mirror.name, 0)),
         "coverage": coverage(ledger),
         "agreement": agreements(counters).get(mirror.name),
+        "verdict": judged.get("verdict"),
+        "headline": judged.get("headline"),
         "ledger": ledger,
     }
 

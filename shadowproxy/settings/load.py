@@ -19,11 +19,11 @@ from shadowproxy.settings.model import Settings
 from shadowproxy.settings.overrides import Overrides, lay_over
 from shadowproxy.settings.problem import KeyPath, Problem, SettingsError
 from shadowproxy.settings.settle import settle
-from shadowproxy.settings.snapshot import Snapshot
+from shadowproxy.settings.snapshot import Candidate, Snapshot
 from shadowproxy.settings.source import read_file
 from shadowproxy.settings.source.document import Document
 
-__all__ = ["Loaded", "Overrides", "Problem", "SettingsError", "load"]
+__all__ = ["Loaded", "Overrides", "Problem", "SettingsError", "load", "load_candidate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,27 @@ def load(
         raise SettingsError(_in_order(document.problems))
     settled = settle(settings)
     return Loaded(path, settled, build(settled, overrides.log_format or "json"), frozenset(filled))
+
+
+def load_candidate(tree: Any, snapshot: Snapshot) -> Candidate:
+    """One candidate as a section of a file would say it, under the gates of the configuration in force.
+
+    Nothing is filled in from the environment. Raises SettingsError, whose keys begin with the candidate's own.
+    """
+    whole: dict[str, Any] = {
+        "production": {"url": "http://stand-in.invalid", "name": snapshot.production.name},
+        "candidates": [copy.deepcopy(tree)],
+    }
+    if snapshot.gates is not None:
+        whole["gates"] = list(snapshot.gates)
+    document = Document("", whole)
+    settings = _validate(document)
+    if document.problems or settings is None:
+        own = "candidates[0]"
+        problems = [Problem("", 0, p.key.removeprefix(own).removeprefix("."), p.message) for p in document.problems]
+        raise SettingsError(_in_order(problems))
+    (candidate,) = build(settle(settings), "json").candidates
+    return candidate
 
 
 def _validate(document: Document) -> Settings | None:

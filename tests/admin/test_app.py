@@ -70,7 +70,7 @@ async def test_not_ready_says_why_and_live_stays_live(path: str) -> None:
 
 
 async def test_a_silent_supervisor_is_not_ready_but_live(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Asker.ask, "__defaults__", (0.05,))
+    monkeypatch.setattr(Asker.ask, "__defaults__", (0.05, None))
     async with serving(supervisor=lambda ask: None) as client:
         assert "did not answer" in (await is_problem(await client.get("/readyz"), 503))["detail"]
         await is_problem(await client.get("/metrics"), 503)

@@ -29,6 +29,7 @@ from shadowproxy.wire.messages import (
     Drained,
     Failed,
     Heartbeat,
+    Hush,
     Prepare,
     Prepared,
     Stats,
@@ -84,6 +85,8 @@ class FakeChild:
             self.note(f"commit {message.generation}")
         elif isinstance(message, Abort):
             self.note(f"abort {message.generation}")
+        elif isinstance(message, Hush):
+            self.note(f"hush {' '.join(message.candidates)}")
         elif isinstance(message, Drain):
             self.drain(message)
         elif isinstance(message, Answer):

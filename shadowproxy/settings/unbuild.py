@@ -1,0 +1,158 @@
+"""From the snapshot back to the settings: what a file would have to say for the proxy that runs.
+
+Law: `build(settle(unbuild(s)))` is `s`, but for its generation, its trials' restarts, what is paused and a ramp, which
+no file can say.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shadowproxy.settings import snapshot as s
+from shadowproxy.settings.model import Settings, edge, judging, logging, upstream
+from shadowproxy.settings.model.section import Section
+
+
+def unbuild(snapshot: s.Snapshot) -> Settings:
+    """Settled settings, whose values are as Python holds them."""
+    return Settings.model_construct(
+        listen=snapshot.listen,
+        workers=snapshot.workers,
+        state=snapshot.state,
+        admin=_like(edge.Admin, snapshot.admin, listen=snapshot.admin.listen or "off"),
+        tls=_like(edge.DownstreamTls, snapshot.tls) if snapshot.tls else None,
+        trusted_proxies=snapshot.trusted_proxies,
+        via=snapshot.via,
+        answer_request_id=snapshot.answer_request_id,
+        production=_production(snapshot.production),
+        twin=upstream.Twin.model_construct(**_shadow(snapshot.twin)) if snapshot.twin else None,
+        candidates=tuple(candidate_settings(candidate) for candidate in snapshot.candidates),
+        mirror=_like(edge.Mirror, snapshot.mirror),
+        limits=_like(edge.Limits, snapshot.limits),
+        routes=tuple(_route(route) for route in snapshot.routes),
+        compare=_compare(snapshot.compare),
+        statistics=_like(
+            judging.Statistics,
+            snapshot.statistics,
+            at_least=_like(judging.AtLeast, snapshot.statistics.at_least),
+        ),
+        gates=snapshot.gates,
+        pairs=_pairs(snapshot.pairs),
+        notify=tuple(_like(edge.Notify, notify) for notify in snapshot.notify),
+    )
+
+
+def candidate_settings(candidate: s.Candidate) -> upstream.Candidate:
+    made: upstream.Candidate = upstream.Candidate.model_construct(
+        name=candidate.name,
+        expect=candidate.expect,
+        gated=candidate.gated,
+        gates=candidate.gates or (),
+        **_shadow(candidate),
+    )
+    return made
+
+
+def _like(section: type[Section], record: Any, **more: Any) -> Any:
+    """A section whose keys are named as the record's fields."""
+    fields = {name: getattr(record, name) for name in section.model_fields if name not in more}
+    return section.model_construct(**fields, **more)
+
+
+def _production(production: s.Production) -> upstream.Production:
+    urls = production.urls
+    made: upstream.Production = upstream.Production.model_construct(
+        name=production.name,
+        url=urls[0] if len(urls) == 1 else None,
+        urls=urls if len(urls) > 1 else None,
+        version=production.version,
+        host=production.host,
+        tls=_like(upstream.UpstreamTls, production.tls),
+        timeouts=_like(upstream.Timeouts, production.timeouts),
+        connections=production.connections,
+        keep_alive=production.keep_alive,
+        max_age=production.max_age,
+        **_rewriting(production),
+    )
+    return made
+
+
+def _shadow(shadow: s.Candidate) -> dict[str, Any]:
+    has_tls = shadow.tls != s.UpstreamTls()
+    return {
+        "url": shadow.url,
+        "version": shadow.version,
+        "tls": _like(upstream.UpstreamTls, shadow.tls) if has_tls else None,
+        "sample": shadow.sample,
+        "sample_key": shadow.sample_key,
+        "timeout": "auto" if shadow.timeout is None else shadow.timeout,
+        "max_in_flight": shadow.max_in_flight,
+        "mirror_up_to": shadow.mirror_up_to,
+        "answer_up_to": shadow.answer_up_to,
+        "send": shadow.send,
+        "host": shadow.host,
+        "credentials": shadow.credentials,
+        "breaker": _like(upstream.Breaker, shadow.breaker),
+        "stop": upstream.Stop.model_construct(
+            after="never" if shadow.stop_after is None else shadow.stop_after, on=shadow.stop_on
+        ),
+        **_rewriting(shadow),
+    }
+
+
+def _rewriting(one: s.Production | s.Candidate) -> dict[str, Any]:
+    path: dict[str, Any] = {"replace": one.path_replace, "with": one.path_with}
+    return {
+        "headers": upstream.Headers.model_construct(set=dict(one.headers_set), remove=one.headers_remove),
+        "json": upstream.JsonRewrite.model_construct(set=dict(one.json_set)),
+        "path": upstream.PathRewrite.model_construct(**path),
+    }
+
+
+def _route(route: s.Route) -> judging.Route:
+    match = route.match
+    made: judging.Route = judging.Route.model_construct(
+        name=route.name,
+        match=judging.Match.model_construct(
+            path=match.path,
+            methods=match.methods,
+            headers=dict(match.headers),
+            query=dict(match.query),
+            json=dict(match.json),
+        ),
+        candidates=route.candidates,
+        protocol=route.protocol,
+        prediction=_prediction(route.prediction) if route.prediction else None,
+        key=route.key,
+        slices=dict(route.slices),
+        compare=_compare(route.compare),
+    )
+    return made
+
+
+def _prediction(prediction: s.Prediction) -> judging.Prediction:
+    fields: dict[str, Any] = {"is": prediction.kind}
+    fields |= {name: getattr(prediction, name) for name in ("at", "key", "threshold", "tolerance", "top")}
+    made: judging.Prediction = judging.Prediction.model_construct(**fields)
+    return made
+
+
+def _compare(compare: s.Compare) -> judging.Compare:
+    made: judging.Compare = _like(
+        judging.Compare,
+        compare,
+        tolerance=judging.Tolerance.model_construct(absolute=compare.absolute, relative=compare.relative),
+    )
+    return made
+
+
+def _pairs(pairs: s.Pairs) -> logging.Pairs:
+    redact = pairs.redact
+    made: logging.Pairs = _like(
+        logging.Pairs,
+        pairs,
+        redact=logging.Redact.model_construct(json=redact.json, query=redact.query, how=redact.how, key=redact.key),
+        rotate=_like(logging.Rotate, pairs.rotate),
+        keep=_like(logging.Keep, pairs.keep),
+    )
+    return made

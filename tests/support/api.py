@@ -1,0 +1,64 @@
+"""A client of the admin API, as a script would be one."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Said:
+    status: int
+    headers: dict[str, str]
+    data: bytes
+
+    @property
+    def body(self) -> Any:
+        return json.loads(self.data) if self.data else None
+
+    @property
+    def etag(self) -> str:
+        return self.headers["etag"]
+
+
+class Api:
+    """`address`: host:port."""
+
+    def __init__(self, address: str, token: str = "", timeout_s: float = 60.0) -> None:
+        self.address = address
+        self._token = token
+        self._timeout_s = timeout_s
+
+    def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Said:
+        """Header names with `_` for `-`."""
+        connection = http.client.HTTPConnection(self.address, timeout=self._timeout_s)
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        if self._token:
+            sent["Authorization"] = f"Bearer {self._token}"
+        data = None
+        if body is not None:
+            data = json.dumps(body).encode()
+            sent.setdefault("Content-Type", "application/json")
+        try:
+            connection.request(method, path, data, sent)
+            answer = connection.getresponse()
+            return Said(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
+        finally:
+            connection.close()
+
+    def get(self, path: str, **headers: str) -> Any:
+        """The body of a 200."""
+        said = self.ask("GET", path, **headers)
+        assert said.status == 200, said
+        return said.body
+
+    def post(self, path: str, body: Any = None, **headers: str) -> Said:
+        return self.ask("POST", path, body, **headers)
+
+    def did(self, path: str, body: Any = None, method: str = "POST", **headers: str) -> Any:
+        """The body of a change that was made."""
+        said = self.ask(method, path, body, **headers)
+        assert said.status in (200, 201, 204), said
+        return said.body
