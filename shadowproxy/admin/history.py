@@ -37,9 +37,9 @@ def folded(records: Sequence[Record]) -> list[Record]:
     undone: list[Record] = []  # rollbacks, newest first, whose promotion has not come yet
     for record in reversed(records):
         item = dict(record)
-        if record.get("action") == "rollback":
+        if record.get("action") == "rolled_back":
             undone.append(record)
-        elif record.get("action") == "promote":
+        elif record.get("action") == "promoted":
             back = next((one for one in undone if (one["from"], one["to"]) == (record["to"], record["from"])), None)
             item["rolled_back"] = back["at"] if back else None
             if back:
@@ -50,7 +50,7 @@ def folded(records: Sequence[Record]) -> list[Record]:
 
 def figures(records: Sequence[Record], now: datetime) -> dict[str, Any]:
     """Over all promotions: how many a month since the first (at least a month), seconds to a verdict, share undone."""
-    promotions = [record for record in records if record.get("action") == "promote"]
+    promotions = [record for record in records if record.get("action") == "promoted"]
     if not promotions:
         return {"deployments_per_month": 0.0, "median_time_to_verdict_s": None, "share_rolled_back": None}
     first = min(datetime.fromisoformat(record["at"]) for record in promotions)

@@ -6,7 +6,9 @@ no file can say.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
+
+import msgspec
 
 from shadowproxy.settings import snapshot as s
 from shadowproxy.settings.model import Settings, edge, judging, logging, upstream
@@ -15,31 +17,18 @@ from shadowproxy.settings.model.section import Section
 
 def unbuild(snapshot: s.Snapshot) -> Settings:
     """Settled settings, whose values are as Python holds them."""
-    return Settings.model_construct(
-        listen=snapshot.listen,
-        workers=snapshot.workers,
-        state=snapshot.state,
+    made: Settings = _like(
+        Settings,
+        snapshot,
         admin=_like(edge.Admin, snapshot.admin, listen=snapshot.admin.listen or "off"),
-        tls=_like(edge.DownstreamTls, snapshot.tls) if snapshot.tls else None,
-        trusted_proxies=snapshot.trusted_proxies,
-        via=snapshot.via,
-        answer_request_id=snapshot.answer_request_id,
         production=_production(snapshot.production),
         twin=upstream.Twin.model_construct(**_shadow(snapshot.twin)) if snapshot.twin else None,
         candidates=tuple(candidate_settings(candidate) for candidate in snapshot.candidates),
-        mirror=_like(edge.Mirror, snapshot.mirror),
-        limits=_like(edge.Limits, snapshot.limits),
         routes=tuple(_route(route) for route in snapshot.routes),
         compare=_compare(snapshot.compare),
-        statistics=_like(
-            judging.Statistics,
-            snapshot.statistics,
-            at_least=_like(judging.AtLeast, snapshot.statistics.at_least),
-        ),
-        gates=snapshot.gates,
         pairs=_pairs(snapshot.pairs),
-        notify=tuple(_like(edge.Notify, notify) for notify in snapshot.notify),
     )
+    return made
 
 
 def candidate_settings(candidate: s.Candidate) -> upstream.Candidate:
@@ -54,9 +43,24 @@ def candidate_settings(candidate: s.Candidate) -> upstream.Candidate:
 
 
 def _like(section: type[Section], record: Any, **more: Any) -> Any:
-    """A section whose keys are named as the record's fields."""
-    fields = {name: getattr(record, name) for name in section.model_fields if name not in more}
+    """A section whose keys are named as the record's fields, and so on within them."""
+    fields = {
+        name: _value(field.annotation, getattr(record, name))
+        for name, field in section.model_fields.items()
+        if name not in more
+    }
     return section.model_construct(**fields, **more)
+
+
+def _value(annotation: Any, value: Any) -> Any:
+    if isinstance(value, tuple):
+        inner = next(iter(get_args(annotation)), None)
+        return tuple(_value(inner, item) for item in value)
+    if not isinstance(value, msgspec.Struct):
+        return value
+    kinds = [annotation, *get_args(annotation)]
+    section = next(kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Section))
+    return _like(section, value)
 
 
 def _production(production: s.Production) -> upstream.Production:
@@ -152,7 +156,5 @@ def _pairs(pairs: s.Pairs) -> logging.Pairs:
         logging.Pairs,
         pairs,
         redact=logging.Redact.model_construct(json=redact.json, query=redact.query, how=redact.how, key=redact.key),
-        rotate=_like(logging.Rotate, pairs.rotate),
-        keep=_like(logging.Keep, pairs.keep),
     )
     return made

@@ -276,7 +276,7 @@ class Desk:
         evidence = body.get("evidence") or {}
         first, decided = evidence.get("first_copy_ms"), evidence.get("decided_ms")
         ramp = after.ramp or before.ramp
-        name = after.production.name if action in ("promote", "rollback") else ramp and ramp.candidate
+        name = after.production.name if action in ("promoted", "rolled_back") else ramp and ramp.candidate
         record: dict[str, Any] = {
             "v": 1,
             "at": timestamp(at),
@@ -301,9 +301,9 @@ class Desk:
 
 
 def _action(before: Changes, after: Changes) -> str | None:
-    """What became of who answers: `promote`, `rollback`, `ramp_began`, `ramp_raised`, `ramp_ended`, or nothing."""
+    """What became of who answers: `promoted`, `rolled_back`, `ramp_began`, `ramp_raised`, `ramp_ended`, or nothing."""
     if len(before.swaps) != len(after.swaps):
-        return "promote" if len(after.swaps) > len(before.swaps) else "rollback"
+        return "promoted" if len(after.swaps) > len(before.swaps) else "rolled_back"
     if before.ramp is None and after.ramp is None:
         return None
     if after.ramp is None:

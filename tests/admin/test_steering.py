@@ -143,16 +143,16 @@ def test_a_promotion_needs_a_reason_or_a_verdict_and_is_undone_and_remembered(tm
         history = to.get("/api/v1/history")
         back, there = history["items"]
         assert (there["action"], there["from"], there["to"], there["forced"]) == (
-            "promote",
+            "promoted",
             "v1",
             "v2",
             "the old one leaks",
         )
         assert (there["verdict"], there["by"], there["rolled_back"]) == (None, "ana (127.0.0.1)", back["at"])
-        assert (back["action"], back["from"], back["to"], back["reason"]) == ("rollback", "v2", "v1", "it leaks too")
+        assert (back["action"], back["from"], back["to"], back["reason"]) == ("rolled_back", "v2", "v1", "it leaks too")
         assert (history["deployments_per_month"], history["share_rolled_back"]) == (1.0, 1.0)
         lines = (tmp_path / "state" / "history.jsonl").read_text().splitlines()
-        assert [json.loads(line)["action"] for line in lines] == ["promote", "rollback"]
+        assert [json.loads(line)["action"] for line in lines] == ["promoted", "rolled_back"]
 
 
 @pytest.mark.parametrize("behaviour", ["dies in prepare", "refuses"])
