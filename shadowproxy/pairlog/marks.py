@@ -6,6 +6,8 @@ there and looks for the bytes of `src` (see `record`), which no string inside a 
 
 The last frame of a log may be there in part: its writer was killed within a write of several lines. Which ones are
 missing cannot be seen, so the worker is told to send it again and only lines that are missing are written.
+
+A segment that has become columns says the same in its note.
 """
 
 from __future__ import annotations
@@ -16,7 +18,8 @@ from typing import Final, NamedTuple
 
 import orjson
 
-from shadowproxy.pairlog.names import Segment
+from shadowproxy.pairlog.names import COLUMNS, Segment
+from shadowproxy.pairlog.note import note_of
 from shadowproxy.pairlog.segment import end_of_lines
 
 SCANNED_BYTES: Final = 1 << 30  # a worker whose last line lies further back has long been told that it was written
@@ -41,11 +44,16 @@ def mark_of(newest_first: Iterable[Segment], worker: int, boot: int, budget: int
             continue
         if budget <= 0:
             break
-        budget -= segment.size_bytes
         try:
+            if segment.name.form == COLUMNS:
+                mark = _noted(segment.path, worker, boot)
+                if mark is not None:
+                    return mark
+                continue
+            budget -= segment.size_bytes
             seq = _last_in(segment.path, b'"src":[%d,%d,' % (worker, boot))
             if seq is not None:
-                candidates = _last_frame(segment.path, (worker, boot, seq))
+                candidates = last_frame(segment.path, (worker, boot, seq))
                 return Mark(seq - 1, candidates) if candidates else Mark(seq)
         except FileNotFoundError:
             continue
@@ -72,7 +80,14 @@ def _last_in(path: Path, needle: bytes) -> int | None:
     return None
 
 
-def _last_frame(path: Path, src: tuple[int, int, int]) -> frozenset[str]:
+def _noted(path: Path, worker: int, boot: int) -> Mark | None:
+    for its_worker, its_boot, seq, candidates in note_of(path).marks:
+        if (its_worker, its_boot) == (worker, boot):
+            return Mark(seq - 1, frozenset(candidates)) if candidates else Mark(seq)
+    return None
+
+
+def last_frame(path: Path, src: tuple[int, int, int]) -> frozenset[str]:
     """Whose lines of the frame `src` are there, if the segment ends with that frame; else nobody's."""
     candidates = set()
     for line in _lines_backwards(path):

@@ -48,6 +48,29 @@ PAIRS: Final[Mapping[str, str]] = {
     "noise": _comparison("twin"),
 }
 
+# The parts of a line that columns are made of: all but bodies and headers, which are most of it; and those alone.
+_LEAN_EXCHANGE: Final = (
+    "STRUCT(upstream VARCHAR, version VARCHAR, outcome VARCHAR, dropped VARCHAR, error VARCHAR, bad BOOLEAN, "
+    f"status SMALLINT, body_bytes BIGINT, timing_ms {_TIMING}, stream {_STREAM})"
+)
+WITHOUT_BODIES: Final[Mapping[str, str]] = {
+    **PAIRS,
+    "request": "STRUCT(method VARCHAR, target VARCHAR, body_bytes BIGINT)",
+    "production": _LEAN_EXCHANGE,
+    "shadow": _LEAN_EXCHANGE,
+    "twin": _LEAN_EXCHANGE,
+}
+
+_STORED: Final = f"headers {_HEADERS}, body VARCHAR, body_encoding VARCHAR, body_truncated BOOLEAN"
+_SIDE: Final = f"STRUCT(upstream VARCHAR, outcome VARCHAR, {_STORED})"
+WITH_BODIES: Final[Mapping[str, str]] = {
+    **{name: PAIRS[name] for name in ("v", "kind", "pair_id", "id", "ts", "src", "trial", "candidate")},
+    "request": f"STRUCT({_STORED})",
+    "production": _SIDE,
+    "shadow": _SIDE,
+    "twin": _SIDE,
+}
+
 _COUNTS: Final = "MAP(VARCHAR, BIGINT)"
 
 LEDGER: Final[Mapping[str, str]] = {

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from shadowproxy.pairlog.names import Segment, SegmentName, segments
+from shadowproxy.pairlog.names import LINES, Segment, SegmentName, is_superseded, segments
 
 FILE_MODE: Final = 0o600
 FOLDER_MODE: Final = 0o700
@@ -120,10 +120,15 @@ class SegmentWriter:
     def adopt(self) -> Path | None:
         """Go on with the newest segment of this slot if its writer is gone, after cutting off an unfinished line."""
         mine = [segment for segment in segments(self.folder, self.kind) if segment.name.slot == self._slot]
-        if not mine:
+        if not mine or mine[-1].name.form != LINES:
             return None
-        fd = os.open(mine[-1].path, _FLAGS)
-        if not _lock(fd):
+        try:
+            fd = os.open(mine[-1].path, _FLAGS)
+        except FileNotFoundError:
+            return None  # it has just become columns
+        # Looked at under the lock: whoever turns lines into columns holds it until the lines are gone
+        # (test_lines_beside_columns_are_not_adopted).
+        if not lock(fd) or is_superseded(mine[-1].path) or os.fstat(fd).st_nlink == 0:
             os.close(fd)
             return None
         try:
@@ -178,7 +183,7 @@ class SegmentWriter:
         now = self._clock()
         path = self.folder / str(SegmentName(self.kind, int(now), self._slot, os.getpid(), self._counter))
         fd = os.open(path, _FLAGS | os.O_CREAT | os.O_EXCL, FILE_MODE)
-        if not _lock(fd):
+        if not lock(fd):
             os.close(fd)
             raise OSError(errno.EBUSY, f"{path} was taken by another recorder as soon as it was there")
         self._take(fd, path, now)
@@ -196,7 +201,7 @@ def is_open(segment: Segment) -> bool:
     except OSError:
         return False
     try:
-        return not _lock(fd)
+        return not lock(fd)
     finally:
         os.close(fd)
 
@@ -213,7 +218,8 @@ def end_of_lines(fd: int) -> int:
     return 0
 
 
-def _lock(fd: int) -> bool:
+def lock(fd: int) -> bool:
+    """Take the writer's lock; False where somebody has it."""
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

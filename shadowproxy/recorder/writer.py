@@ -141,7 +141,7 @@ class LogWriter:
     def _prune(self) -> None:
         keep = self._settings.keep
         try:
-            gone = prune(self.folder, Limits(keep.pairs, keep.size), time.time())
+            gone = prune(self.folder, Limits(keep.pairs, keep.size, keep.bodies), time.time())
         except OSError as e:
             self._emit("warning", "log.not_pruned", dir=str(self.folder), why=_why(e))
             return

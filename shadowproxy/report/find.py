@@ -1,6 +1,6 @@
 """One request's lines in the log, as they were written.
 
-Files are read line by line, so a log that is being written can be searched.
+Lines are read one by one, so a log that is being written can be searched; columns give their lines back.
 """
 
 from __future__ import annotations
@@ -11,10 +11,15 @@ from typing import Any, Final
 
 import msgspec
 
-from shadowproxy.report.source import MAX_LINE_BYTES, Source
+from shadowproxy.pairlog import database, restore
+from shadowproxy.pairlog.database import MAX_LINE_BYTES
+from shadowproxy.pairlog.reader import is_columns
+from shadowproxy.report.source import Source
 
 MOST_PAIRS: Final = 50
 _SUGGESTED: Final = 5
+_MEMORY_BYTES: Final = 1 << 30
+_BEGINS_SO: Final = "starts_with(id, $wanted) OR starts_with(pair_id, $wanted)"
 
 Pair = dict[str, Any]
 
@@ -57,9 +62,13 @@ def _request(pair: Pair) -> tuple[object, ...]:
 
 
 def _lines_with(files: Iterable[Path], text: str) -> Iterator[Pair]:
-    """Records of pairs whose line contains `text`; the cheap search in bytes comes first."""
+    """Records of pairs whose line contains `text` (in columns: whose ids begin so); the cheap search comes first."""
     needle = msgspec.json.encode(text)[1:-1]
     for file in files:
+        if is_columns(file):
+            with database.opened(_MEMORY_BYTES, 2) as con:
+                yield from restore.records(con, file, _BEGINS_SO, {"wanted": text})
+            continue
         with file.open("rb") as lines:
             while line := lines.readline(MAX_LINE_BYTES):
                 if needle in line and (pair := _record(line)) is not None:

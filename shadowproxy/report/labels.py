@@ -13,7 +13,7 @@ from typing import Final
 
 import duckdb
 
-from shadowproxy.report.engine import literally
+from shadowproxy.pairlog.database import literally
 from shadowproxy.report.figures import rate
 from shadowproxy.report.query import Cell, are_same, decisions
 from shadowproxy.report.record import Accuracy, Labels

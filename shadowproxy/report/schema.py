@@ -2,7 +2,7 @@
 
 A key that a line lacks reads as NULL, a key that is not named here is skipped, and a value of another type reads as
 NULL. `PAIRS` leaves bodies, headers and the values of differences out, which are most of a log, so that figures never
-pay for them; `BODIES` holds nothing but them.
+pay for them; `BODIES` holds the candidate's alone.
 """
 
 from __future__ import annotations
@@ -47,16 +47,4 @@ PAIRS: Final[Mapping[str, str]] = {
     "noise": _NOISE,
 }
 
-_BODY: Final = (
-    "upstream VARCHAR, outcome VARCHAR, headers VARCHAR[][], body VARCHAR, body_encoding VARCHAR, "
-    "body_truncated BOOLEAN"
-)
-BODIES: Final[Mapping[str, str]] = {
-    **_IDENTITY,
-    "src": "BIGINT[]",
-    "candidate": "VARCHAR",
-    "request": "STRUCT(headers VARCHAR[][], body VARCHAR, body_encoding VARCHAR, body_truncated BOOLEAN)",
-    "production": f"STRUCT({_BODY})",
-    "shadow": f"STRUCT({_BODY})",
-    "twin": f"STRUCT({_BODY})",
-}
+BODIES: Final[Mapping[str, str]] = {"pair_id": "VARCHAR", "shadow": "STRUCT(body VARCHAR)"}

@@ -1,8 +1,7 @@
-"""Which files a PATH means, and how each of them ends.
+"""Which files a PATH means.
 
-A PATH is a directory (its `pairs-*.jsonl` and `ledger-*.jsonl`), one file, or a pattern of either. A file that is
-being written may end in half a line: that line is *torn*. Any other line that is no record is *bad*; both are
-counted, never fatal.
+A PATH is a directory (its segments of pairs and of the ledger, as lines or as columns), one file, or a pattern of
+either. The bodies of a segment of columns are found beside it.
 """
 
 from __future__ import annotations
@@ -12,14 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from shadowproxy.pairlog import reader
+from shadowproxy.pairlog.names import COLUMNS, LINES, bodies_of
+from shadowproxy.pairlog.reader import is_columns
 
 DEFAULT_PATH = "./shadow-pairs"
-MAX_LINE_BYTES = 64 << 20
+_FORMS = frozenset({f".{LINES}", f".{COLUMNS}"})
 _PATTERN_SIGNS = frozenset("*?[")
-_STEP_BYTES = 64 << 10
 
 
 class SourceMissing(Exception):
@@ -43,6 +41,30 @@ class Source:
         return ", ".join(self.paths)
 
     @property
+    def lines(self) -> tuple[Path, ...]:
+        """Segments of pairs that are lines."""
+        return tuple(file for file in self.pairs if not is_columns(file))
+
+    @property
+    def columns(self) -> tuple[Path, ...]:
+        """Segments of pairs that are columns."""
+        return tuple(file for file in self.pairs if is_columns(file))
+
+    @property
+    def ledger_lines(self) -> tuple[Path, ...]:
+        return tuple(file for file in self.ledgers if not is_columns(file))
+
+    @property
+    def bodies(self) -> tuple[Path, ...]:
+        """Of the segments that are columns, where they are still kept."""
+        return tuple(bodies for file in self.columns if (bodies := bodies_of(file)).exists())
+
+    @property
+    def without_bodies(self) -> tuple[Path, ...]:
+        """Segments that are columns, and whose bodies are gone."""
+        return tuple(file for file in self.columns if not bodies_of(file).exists())
+
+    @property
     def files(self) -> int:
         return len(self.pairs) + len(self.ledgers)
 
@@ -52,34 +74,6 @@ def find(paths: Sequence[str]) -> Source:
     wanted = tuple(paths) or (DEFAULT_PATH,)
     log = reader.find(_known(path) for named in wanted for path in _expand(named))
     return Source(wanted, log.pair_files, log.ledger_files)
-
-
-def is_torn(path: Path) -> bool:
-    """Whether the file ends in half a line: no newline at the end, and what follows the last one is no JSON."""
-    tail = _unfinished_line(path)
-    if tail is None:
-        return True
-    if not tail.strip():
-        return False
-    try:
-        msgspec.json.decode(tail)
-    except msgspec.DecodeError:
-        return True
-    return False
-
-
-def without_overlong_lines(path: Path, copy: Path) -> int:
-    """Copy a file but for its lines over MAX_LINE_BYTES, and say how many those were. Memory stays bounded."""
-    left_out = 0
-    with path.open("rb") as source, copy.open("wb") as target:
-        while line := source.readline(MAX_LINE_BYTES):
-            if len(line) < MAX_LINE_BYTES or line.endswith(b"\n"):
-                target.write(line)
-                continue
-            left_out += 1
-            while line and not line.endswith(b"\n"):
-                line = source.readline(MAX_LINE_BYTES)
-    return left_out
 
 
 def _expand(named: str) -> list[Path]:
@@ -93,25 +87,6 @@ def _expand(named: str) -> list[Path]:
 
 
 def _known(path: Path) -> Path:
-    if not path.is_dir() and path.suffix != ".jsonl":
-        raise SourceUnknown(f"{path}: expected a directory or a .jsonl file of a pair log")
+    if not path.is_dir() and path.suffix not in _FORMS:
+        raise SourceUnknown(f"{path}: expected a directory or a .jsonl file of a pair log, or its .parquet file")
     return path
-
-
-def _unfinished_line(path: Path) -> bytes | None:
-    """What follows the last newline; None when that is longer than a line may be."""
-    with path.open("rb") as file:
-        end = file.seek(0, 2)
-        tail = b""
-        at = end
-        while at > 0:
-            step = min(_STEP_BYTES, at)
-            at = file.seek(at - step)
-            block = file.read(step)
-            newline = block.rfind(b"\n")
-            tail = block[newline + 1 :] + tail
-            if newline >= 0:
-                break
-            if len(tail) > MAX_LINE_BYTES:
-                return None
-    return tail

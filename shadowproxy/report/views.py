@@ -1,7 +1,8 @@
-"""The views `pairs`, `bodies`, `ledger` and `trials`: the columns that the log has as Parquet, derived from its lines.
+"""The views `pairs`, `bodies`, `ledger` and `trials`, over columns and lines in any mixture.
 
-Figures and `sql` read the same views, so what a report says can be asked again by hand. Beyond the contract's columns
-stand those that only a line's detail can give: why a copy was dropped, the kinds of the differences, the rules' digest.
+Lines become columns first (`pairlog.columns`), in a scratch file: whatever is asked is asked of the same rows, in
+either form, and memory does not grow with the log. Figures and `sql` read the same views, so what a report says can be
+asked again by hand.
 """
 
 from __future__ import annotations
@@ -13,95 +14,16 @@ from typing import Final
 
 import duckdb
 
+from shadowproxy.pairlog import columns
+from shadowproxy.pairlog.convert import copy_bodies
+from shadowproxy.pairlog.database import over_lines
+from shadowproxy.pairlog.reader import is_columns, torn_lines_of
 from shadowproxy.pairlog.schema import LEDGER
 from shadowproxy.report import engine, schema
-from shadowproxy.report.source import Source, is_torn
+from shadowproxy.report.source import Source
 
-_ROLES: Final = ("production", "shadow", "twin")
-
-# Latency is the time that the upstream took: from the last request byte to the last answer byte, less the time in which
-# a slow client kept the proxy from reading.
-_EXCHANGE: Final = {
-    "upstream": "{role}.upstream",
-    "version": "{role}.version",
-    "outcome": "{role}.outcome",
-    "status": "{role}.status",
-    "bad": "{role}.bad",
-    "latency_ms": (
-        "greatest({role}.timing_ms.total - {role}.timing_ms.sent - coalesce({role}.timing_ms.stalled, 0), 0.0)"
-    ),
-    "first_token_ms": "greatest({role}.stream.first_token_ms - {role}.timing_ms.sent, 0.0)",
-    "per_token_ms": "{role}.stream.per_token_ms",
-    "tokens": "{role}.stream.tokens",
-    "body_bytes": "{role}.body_bytes",
-    "total_ms": "{role}.timing_ms.total",
-    "dropped": "{role}.dropped",
-    "error": "{role}.error",
-}
-
-_PAIR: Final = {
-    "pair_id": "pair_id",
-    "id": "id",
-    "key": '"key"',
-    "ts": "ts",
-    "trial": "trial",
-    "origin": "origin",
-    "route": "route",
-    "protocol": "protocol",
-    "method": "request.method",
-    "target": "request.target",
-    "candidate": "candidate",
-    "answered_by": "answered_by",
-    **{f"{role}_{name}": sql.format(role=role) for name, sql in _EXCHANGE.items() for role in _ROLES},
-    "request_body_bytes": "request.body_bytes",
-    "result": "comparison.result",
-    "reason": "comparison.reason",
-    "agrees": "comparison.agrees",
-    "items": "comparison.items",
-    "items_disagreeing": "comparison.items_disagreeing",
-    "production_prediction": "comparison.production_prediction",
-    "shadow_prediction": "comparison.shadow_prediction",
-    "noise_result": "noise.result",
-    "noise_agrees": "noise.agrees",
-    "latency_ms_difference": "comparison.latency_ms_difference",
-    "censored": "coalesce(comparison.censored, false)",
-    "noise_censored": "coalesce(noise.censored, false)",
-    "warmup": "coalesce(warmup, false)",
-    "slices": "slices",
-    "metrics": "comparison.metrics",
-    "differing_paths": "list_transform(comparison.differences, lambda difference: difference.path)",
-    "differing_kinds": "list_transform(comparison.differences, lambda difference: difference.kind)",
-    "differences_total": "comparison.differences_total",
-    "noise_paths": "list_transform(noise.differences, lambda difference: difference.path)",
-    "noise_metrics": "noise.metrics",
-    "noise_kinds": "list_transform(noise.differences, lambda difference: difference.kind)",
-    "rules": "comparison.rules",
-}
-
-_LEDGER: Final = {name: name for name in LEDGER}
-
-_IS_PAIR: Final = (
-    "coalesce(v = 1 AND kind = 'pair' AND pair_id IS NOT NULL AND trial IS NOT NULL AND candidate IS NOT NULL "
-    "AND ts IS NOT NULL AND shadow.outcome IS NOT NULL, false)"
-)
-_IS_LEDGER: Final = (
-    "coalesce(v = 1 AND kind = 'ledger' AND worker IS NOT NULL AND boot IS NOT NULL AND ts IS NOT NULL, false)"
-)
-
-# Each body once, however many candidates: the request's, production's and the twin's lie in every candidate's line.
-_BODIES: Final = """
-CREATE VIEW bodies AS
-WITH once AS (SELECT * FROM body_lines WHERE pair_id IN (SELECT min(pair_id) FROM body_lines GROUP BY src))
-SELECT pair_id, id, trial, NULL::VARCHAR AS upstream, 'request' AS role, request.headers AS headers,
-  request.body AS body, request.body_encoding AS body_encoding, request.body_truncated AS body_truncated
-FROM once
-"""
-_BODIES_OF_ROLE: Final = """
-UNION ALL SELECT pair_id, id, trial, {role}.upstream, '{role}', {role}.headers, {role}.body, {role}.body_encoding,
-  {role}.body_truncated
-FROM {source} WHERE {role}.outcome IS NOT NULL
-"""
-_HOLDERS: Final = {"production": "once", "shadow": "body_lines", "twin": "once"}
+VIEWS: Final = ("pairs", "ledger", "trials")
+_SCRATCH: Final = "(FORMAT parquet, COMPRESSION lz4)"
 
 _TRIALS: Final = """
 CREATE VIEW trials AS
@@ -125,19 +47,24 @@ class Loaded:
 
 def load_views(con: duckdb.DuckDBPyConnection, source: Source) -> Loaded:
     """Create `pairs`, `ledger` and `trials`, and count what could not be read."""
-    pairs, bad_pairs = _create_view(con, "pairs", _PAIR, _IS_PAIR, schema.PAIRS, source.pairs)
-    _, bad_ledgers = _create_view(con, "ledger", _LEDGER, _IS_LEDGER, LEDGER, source.ledgers)
+    bad_pairs = _create_view(con, "pairs", columns.PAIR, columns.IS_PAIR, schema.PAIRS, source.pairs)
+    bad_ledgers = _create_view(con, "ledger", columns.LEDGER, columns.IS_LEDGER, LEDGER, source.ledgers)
     con.execute(_TRIALS)
-    torn = sum(is_torn(file) for file in (*source.pairs, *source.ledgers))
-    return Loaded(source.files, pairs, torn, max(0, bad_pairs + bad_ledgers - torn))
+    (pairs,) = con.execute("SELECT count(*) FROM pairs").fetchone() or (0,)
+    torn = [torn_lines_of(file) for file in (*source.pairs, *source.ledgers)]
+    of_lines = sum(torn_lines_of(file) for file in (*source.lines, *source.ledger_lines))
+    return Loaded(source.files, int(pairs), sum(torn), max(0, bad_pairs + bad_ledgers - of_lines))
 
 
 def load_bodies(con: duckdb.DuckDBPyConnection, source: Source) -> None:
     """Create `bodies`: apart, because bodies are most of a log and most questions do not need them."""
-    engine.load(con, "body_lines", "*", schema.BODIES, source.pairs)
-    con.execute("DELETE FROM body_lines WHERE NOT coalesce(v = 1 AND kind = 'pair' AND pair_id IS NOT NULL, false)")
-    roles = (_BODIES_OF_ROLE.format(role=role, source=holder) for role, holder in _HOLDERS.items())
-    con.execute(_BODIES + "".join(roles))
+    made = engine.scratch(con) / "bodies.parquet"
+    files = list(source.bodies)
+    if source.lines or not files:
+        copy_bodies(con, source.lines, made)
+        files.append(made)
+    con.execute("SET VARIABLE body_files = ?", [engine.lasting_names(con, files)])
+    con.execute(f"CREATE VIEW bodies AS SELECT {columns.BODY} FROM {_columns_of('body_files')}")
 
 
 def _create_view(
@@ -145,15 +72,32 @@ def _create_view(
     name: str,
     exprs: Mapping[str, str],
     is_valid: str,
-    columns: Mapping[str, str],
+    known: Mapping[str, str],
     files: Sequence[Path],
-) -> tuple[int, int]:
-    """The view holds what is valid; returns (its rows, lines that are no record)."""
-    derived = ", ".join(f'{sql} AS "{column}"' for column, sql in exprs.items())
-    left_out = engine.load(con, f"{name}_lines", f"{is_valid} AS is_valid, {derived}", columns, files)
-    con.execute(f"CREATE VIEW {name} AS SELECT * EXCLUDE is_valid FROM {name}_lines WHERE is_valid")
-    counted = con.execute(
-        f"SELECT count(*) FILTER (is_valid), count(*) FILTER (NOT is_valid) FROM {name}_lines"
-    ).fetchone()
-    rows, bad = counted or (0, 0)
-    return int(rows), int(bad) + left_out
+) -> int:
+    """The view holds what is valid; returns how many lines are no record."""
+    names = ", ".join(f'"{column}"' for column in exprs)
+    of_columns, of_lines = _by_form(files)
+    parts, bad = [], 0
+    if of_columns:
+        con.execute(f"SET VARIABLE {name}_files = ?", [engine.lasting_names(con, of_columns)])
+        parts.append(f"SELECT {names} FROM {_columns_of(f'{name}_files')}")
+    if of_lines or not of_columns:
+        made = str(engine.scratch(con) / f"{name}.parquet")
+        copy = f"COPY (SELECT {is_valid} AS is_valid, {columns.selected(exprs)} FROM $LINES) TO $made {_SCRATCH}"
+        bad += over_lines(con, copy, known, of_lines, {"made": made})
+        con.execute(f"SET VARIABLE {name}_made = ?", [[made]])
+        parts.append(f"SELECT {names} FROM {_columns_of(f'{name}_made')} WHERE is_valid")
+        counted = con.execute(f"SELECT count(*) FROM {_columns_of(f'{name}_made')} WHERE NOT is_valid").fetchone()
+        bad += int(counted[0]) if counted else 0
+    con.execute(f"CREATE VIEW {name} AS {' UNION ALL '.join(parts)}")
+    return bad
+
+
+def _columns_of(variable: str) -> str:
+    return f"read_parquet(getvariable('{variable}'), hive_partitioning = false, union_by_name = true)"
+
+
+def _by_form(files: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """(columns, lines)."""
+    return [file for file in files if is_columns(file)], [file for file in files if not is_columns(file)]

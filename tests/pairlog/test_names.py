@@ -6,13 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from shadowproxy.pairlog.names import SegmentName, parse, segments
+from shadowproxy.pairlog.names import SegmentName, bodies_of, columns_of, parse, segments
 
 
 def test_a_name_is_read_as_it_was_written() -> None:
     name = SegmentName("pairs", 1_772_373_600, 0, 4711, 12)
     assert str(name) == "pairs-20260301T140000Z-0-4711-000012.jsonl"
     assert parse(str(name)) == name
+
+
+def test_columns_have_the_name_of_their_lines() -> None:
+    lines = Path("x") / "pairs-20260301T140000Z-0-4711-000012.jsonl"
+    name = parse(columns_of(lines).name)
+    assert name == SegmentName("pairs", 1_772_373_600, 0, 4711, 12, "parquet")
+    assert str(bodies_of(lines)) == "x/bodies-20260301T140000Z-0-4711-000012.parquet"
+    assert bodies_of(columns_of(lines)) == bodies_of(lines)
 
 
 def test_counters_beyond_six_digits_are_still_names() -> None:
@@ -24,7 +32,8 @@ def test_counters_beyond_six_digits_are_still_names() -> None:
     "name",
     [
         "pairs-1.jsonl",
-        "pairs-20260301T140000Z-0-4711-000012.parquet",
+        "bodies-20260301T140000Z-0-4711-000012.jsonl",
+        ".converting-x",
         "pairs-20261301T140000Z-0-4711-000012.jsonl",
         "other-20260301T140000Z-0-4711-000012.jsonl",
         "pairs-20260301T140000Z-0-4711-000012.jsonl.bak",

@@ -50,6 +50,23 @@ def test_what_limits_do_not_allow_goes_oldest_first(log: Path, limits: Limits, e
     assert (log / "notes.txt").exists()
 
 
+def test_bodies_go_before_any_pair(tmp_path: Path) -> None:
+    for counter, hours in ((1, 3), (2, 2), (3, 1)):
+        for kind in ("pairs", "bodies", "ledger"):
+            path = tmp_path / str(SegmentName(kind, int(NOW), 0, 1, counter, "parquet"))
+            path.write_bytes(b"x" * 100)
+            os.utime(path, (NOW - hours * 3600,) * 2)
+    assert size_of(tmp_path) == 900
+
+    def kinds(limits: Limits) -> list[str]:
+        return [f"{segment.name.kind} {segment.name.counter}" for segment in prune(tmp_path, limits, NOW)]
+
+    assert kinds(Limits(1e9, 1 << 30, bodies_s=2.5 * 3600)) == ["bodies 1"]
+    assert kinds(Limits(1e9, 650)) == ["bodies 2", "bodies 3"]
+    assert kinds(Limits(1e9, 500)) == ["pairs 1"]
+    assert kinds(Limits(1.5 * 3600, 1 << 30)) == ["pairs 2", "ledger 1", "ledger 2"]
+
+
 def test_a_segment_that_is_open_stays(tmp_path: Path) -> None:
     writer = SegmentWriter(tmp_path, "pairs", 0, Rotation(1 << 20, 3600.0))
     writer.write(b"x" * 99 + b"\n")

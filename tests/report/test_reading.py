@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from shadowproxy.report import engine, source, views
-from shadowproxy.report.source import SourceMissing, SourceUnknown, find, is_torn
+from shadowproxy.pairlog import database
+from shadowproxy.pairlog.reader import is_torn
+from shadowproxy.report import engine, views
+from shadowproxy.report.source import SourceMissing, SourceUnknown, find
 from tests.support.pairs import PairLog, answer
 from tests.support.reports import figures_on, report_on
 
@@ -162,10 +164,10 @@ def test_a_growing_log_is_read_up_to_where_it_is(log: PairLog) -> None:
 
 
 def test_overlong_lines_are_cut_out_of_a_copy_exactly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source, "MAX_LINE_BYTES", 8)
+    monkeypatch.setattr(database, "MAX_LINE_BYTES", 8)
     file, copy = tmp_path / "in", tmp_path / "out"
     file.write_bytes(b"1234567\n12345678\n\n123456789012345678901\nab\n12345678901")
-    assert source.without_overlong_lines(file, copy) == 3  # a line's newline counts
+    assert database.without_overlong_lines(file, copy) == 3  # a line's newline counts
     assert copy.read_bytes() == b"1234567\n\nab\n"
 
 
