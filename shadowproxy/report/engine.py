@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import duckdb
 
-from shadowproxy.pairlog import database
+from shadowproxy.pairlog import database, restore
+from shadowproxy.pairlog.reader import is_columns
 
 # A reader thread holds two buffers of twice the longest line that it may meet, so threads cost memory, not only cores.
 _MAX_THREADS: Final = 4
@@ -31,6 +32,27 @@ def scratch(con: duckdb.DuckDBPyConnection) -> Path:
     row = con.execute("SELECT current_setting('temp_directory')").fetchone()
     assert row is not None
     return Path(row[0])
+
+
+def load(
+    con: duckdb.DuckDBPyConnection,
+    table: str,
+    select: str,
+    columns: Mapping[str, str],
+    files: Sequence[Path],
+    where: str = "true",
+) -> None:
+    """Create `table` as `select … FROM` the pairs' lines, from segments in either form.
+
+    `columns` are those of `pairlog.schema.PAIRS`, as far as `select` needs them; `select` and `where` are ours, never
+    the user's, and `where` speaks of columns that a pair has in either form.
+    """
+    lines = [file for file in files if not is_columns(file)]
+    made = f"CREATE OR REPLACE TABLE {table} AS SELECT {select} FROM {database.LINES} AS line WHERE {where}"
+    database.over_lines(con, made, columns, lines)
+    for file in files:
+        if is_columns(file):
+            restore.lines(con, f"INSERT INTO {table} SELECT {select} FROM {database.LINES} AS line", file, where)
 
 
 def lasting_names(con: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> list[str]:

@@ -11,7 +11,6 @@ from typing import Final
 
 import duckdb
 
-from shadowproxy.pairlog.database import over_lines
 from shadowproxy.report import engine, schema
 from shadowproxy.report.ledger import Ledger
 from shadowproxy.report.query import Cell
@@ -20,7 +19,6 @@ from shadowproxy.report.words import milliseconds, percent, plain
 from shadowproxy.settings.snapshot import Candidate, Snapshot
 
 FIRST_COPIES: Final = 20
-_MESSAGE_SIGNS: Final = 1000
 _MOST: Final = 0.9  # of the copies have the same refusal
 _MANY: Final = 0.1  # of the copies found nobody, or took too long
 _SOME: Final = 0.01  # of the copies due were dropped or not logged for one reason
@@ -140,24 +138,15 @@ def _of_ledger(name: str, ledger: Ledger, snapshot: Snapshot | None, config: Can
 
 
 def _messages(con: duckdb.DuckDBPyConnection, source: Source, pair_ids: list[str]) -> dict[str, str]:
-    """The beginnings of these answers, from lines and from columns."""
     con.execute("SET VARIABLE wanted_pairs = ?", [pair_ids])
-    wanted = "list_contains(getvariable('wanted_pairs')::VARCHAR[], pair_id)"
-    beginning = f"left({{body}}, {_MESSAGE_SIGNS}) AS body"
-    over_lines(
+    engine.load(
         con,
-        f"CREATE OR REPLACE TEMP TABLE refusals AS SELECT pair_id, {beginning.format(body='shadow.body')} FROM $LINES "
-        f"WHERE {wanted}",
+        "refusals",
+        "pair_id, left(shadow.body, 1000) AS body",
         schema.BODIES,
-        source.lines,
+        source.pairs,
+        where="list_contains(getvariable('wanted_pairs')::VARCHAR[], pair_id)",
     )
-    if source.bodies:
-        files = engine.lasting_names(con, source.bodies)
-        con.execute(
-            f"INSERT INTO refusals SELECT pair_id, {beginning.format(body='body')} "
-            f"FROM read_parquet($files, hive_partitioning = false) WHERE role = 'shadow' AND {wanted}",
-            {"files": files},
-        )
     return {pair_id: " ".join((body or "").split()) for pair_id, body in con.execute("FROM refusals").fetchall()}
 
 
