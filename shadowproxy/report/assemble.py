@@ -30,6 +30,7 @@ from shadowproxy.report.record import (
     Window,
 )
 from shadowproxy.report.scope import Scope, Trial
+from shadowproxy.report.screen import worded
 from shadowproxy.report.source import DEFAULT_PATH, Source
 from shadowproxy.report.views import Loaded
 from shadowproxy.report.words import moment, plain
@@ -103,7 +104,7 @@ def report(con: duckdb.DuckDBPyConnection, source: Source, loaded: Loaded, wishe
         ),
         terms=_terms(wishes),
         hints=[hint for candidate in candidates.values() for hint in candidate.hints] + sentences.of_sources(loaded),
-        candidates=candidates,
+        candidates={name: worded(candidate) for name, candidate in candidates.items()},
     )
 
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from shadowproxy.report.record import Candidate, Report
-from shadowproxy.report.screen import Screen, screen
+from shadowproxy.report.screen import screen
+from shadowproxy.report.shown import Screen
 from shadowproxy.report.words import NOTHING, plain
 
 _FIELDS_SHOWN: Final = 10

@@ -11,6 +11,7 @@ import msgspec
 
 from shadowproxy.report.example import Example
 from shadowproxy.report.ledger import Ledger
+from shadowproxy.report.shown import Screen, Step
 
 POINT_ESTIMATE = "point estimate"
 COUNT = "count"  # a share of a whole that was counted, not estimated
@@ -256,13 +257,6 @@ class Load(_Record, frozen=True, kw_only=True):
     production_per_s: float | None
 
 
-class Step(_Record, frozen=True, kw_only=True):
-    """Something to look at, and the command that shows it."""
-
-    what: str
-    command: str | None = None
-
-
 class Candidate(_Record, frozen=True, kw_only=True):
     name: str
     trial: str
@@ -320,6 +314,7 @@ class Candidate(_Record, frozen=True, kw_only=True):
     not_known: list[str]
     next: list[Step]
     examples: list[Example] = []  # only where they were asked for
+    screen: Screen | None = None  # the first screen in words, for whoever prints the JSON
 
 
 class Terms(_Record, frozen=True, kw_only=True):

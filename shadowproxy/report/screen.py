@@ -1,16 +1,14 @@
-"""The first screen of a candidate, before any format: what text, Markdown and HTML print in the same words.
-
-A figure carries the sentence that defines it. Names, paths and messages have been made harmless by `words.plain`, but
-not escaped: that is the format's.
-"""
+"""The record of a candidate → its first screen (`shown.py`), in JUDGEMENT §8's words."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
-from shadowproxy.report.record import Candidate, Gate, Rate, Segment, Step
+import msgspec
+
+from shadowproxy.report.record import Candidate, Gate, Rate, Segment
+from shadowproxy.report.shown import NO_FIGURE, Figure, Row, Screen
 from shadowproxy.report.titles import title
 from shadowproxy.report.words import (
     NOTHING,
@@ -35,51 +33,6 @@ _UNFIT: Final = {
 _LONGEST_NAME: Final = 40
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """What is printed, and the one sentence that defines it."""
-
-    shown: str
-    title: str = ""
-
-    def __bool__(self) -> bool:
-        return self.shown not in ("", NOTHING)
-
-
-NO_FIGURE: Final = Figure(NOTHING)
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    name: str
-    old: Figure = NO_FIGURE
-    new: Figure = NO_FIGURE
-    difference: Figure = NO_FIGURE
-    gate: Gate | None = None  # None where nothing judges this row
-    limit: Figure = NO_FIGURE
-    verdict: Figure = NO_FIGURE
-
-
-@dataclass(frozen=True, slots=True)
-class Screen:
-    name: str
-    heading: str  # `v2 instead of v1`
-    verdict: str | None
-    summary: str
-    reason: str
-    scale: tuple[Figure, ...]
-    columns: tuple[str, str, str, str, str, str]
-    rows: tuple[Row, ...]
-    notes: tuple[str, ...]  # what the table's signs mean, and whom it leaves out
-    hints: tuple[str, ...]
-    not_known: str
-    next: tuple[Step, ...]
-
-    @property
-    def stamp(self) -> str:
-        return self.verdict or "not judged"
-
-
 def screen(c: Candidate) -> Screen:
     words = Words(c)
     return Screen(
@@ -96,6 +49,11 @@ def screen(c: Candidate) -> Screen:
         not_known=f"{'; '.join(c.not_known)}.",
         next=tuple(c.next),
     )
+
+
+def worded(c: Candidate) -> Candidate:
+    """With its first screen, for whoever prints the JSON."""
+    return msgspec.structs.replace(c, screen=screen(c))
 
 
 class Words:
@@ -226,7 +184,6 @@ def _judged(row: Row, gate: Gate | None, words: Words) -> Row:
         row.old,
         row.new,
         words.judged(gate),
-        gate,
         words.figure(limit_in(gate.limit, gate.unit), "limit"),
         Figure(gate.verdict, plain(gate.explanation, 400) or words.title("verdict")),
     )

@@ -11,8 +11,9 @@ from typing import Any, Final
 import msgspec
 
 from shadowproxy.report.ledger import largest_reason
-from shadowproxy.report.record import Accuracy, Candidate, Report, Step
+from shadowproxy.report.record import Accuracy, Candidate, Report
 from shadowproxy.report.scope import Scope
+from shadowproxy.report.shown import Step
 from shadowproxy.report.views import Loaded
 from shadowproxy.report.words import percent, plain
 

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from shadowproxy.report.record import Candidate, Report
-from shadowproxy.report.screen import Row, screen
+from shadowproxy.report.screen import screen
+from shadowproxy.report.shown import Row
 from shadowproxy.report.words import NOTHING, plain
 
 WIDTH: Final = 100

@@ -56,6 +56,10 @@ def test_every_definition_is_one_sentence_with_names() -> None:
         assert "{" not in sentence, key
 
 
+def test_the_json_has_the_first_screen_in_words(found: Report) -> None:
+    assert found.candidates["v2"].screen == screen(found.candidates["v2"])
+
+
 def test_the_self_check_stands_beside_the_noise(found: Report) -> None:
     check = SelfCheck(verdict="PASS", sentence="v1's copy passes these gates ✓", gates=[])
     assert (

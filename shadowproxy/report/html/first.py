@@ -8,7 +8,7 @@ import htpy as h
 from htpy import Element, Node
 
 from shadowproxy.report.record import Candidate
-from shadowproxy.report.screen import Figure, Row, Screen
+from shadowproxy.report.shown import Figure, Row, Screen
 
 
 def stamp(verdict: str | None, shown: str | None = None) -> Element:

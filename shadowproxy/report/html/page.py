@@ -20,7 +20,8 @@ from shadowproxy.report.html.latency import latency
 from shadowproxy.report.html.outputs import confusion, fields, metrics
 from shadowproxy.report.html.parts import labels, slices, versus
 from shadowproxy.report.record import Candidate, Report
-from shadowproxy.report.screen import Screen, Words, screen
+from shadowproxy.report.screen import Words, screen
+from shadowproxy.report.shown import Screen
 from shadowproxy.report.titles import TITLES
 from shadowproxy.report.words import duration, percent, plain
 

@@ -9,7 +9,8 @@ from htpy import Element, Node
 
 from shadowproxy.report.html.first import number
 from shadowproxy.report.record import Accuracy, Candidate, Losses, Rate, Segment, Versus
-from shadowproxy.report.screen import Figure, Words, flagged_sentence, parts_of
+from shadowproxy.report.screen import Words, flagged_sentence, parts_of
+from shadowproxy.report.shown import Figure
 from shadowproxy.report.words import bounds, plain
 from shadowproxy.report.words import number as bare
 
