@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import select
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from shadowproxy.core import outcome as o
@@ -48,7 +49,7 @@ class UpstreamConnection(asyncio.BaseProtocol):
         self.uses = 0
         self.closed = False
         self.reusable = True
-        self._poller: select.poll | None = None
+        self.poll: Callable[[int], object] | None = None  # asks the kernel; none before the connection stands
         self._held = b""
         self._left = 0
         self._interim = 0
@@ -90,13 +91,13 @@ class UpstreamConnection(asyncio.BaseProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
-        self._poller = select.poll()
-        fd = transport.get_extra_info("socket").fileno()
-        self._poller.register(fd, select.POLLIN | select.POLLRDHUP)
+        poller = select.poll()
+        poller.register(transport.get_extra_info("socket").fileno(), select.POLLIN | select.POLLRDHUP)
+        self.poll = poller.poll
 
     def is_made(self) -> bool:
         """Whether the connection ever came to stand."""
-        return self.closed or self._poller is not None
+        return self.closed or self.poll is not None
 
     def expect(self, head_request: bool) -> None:
         """A request is about to be written: an answer is due."""
@@ -107,7 +108,7 @@ class UpstreamConnection(asyncio.BaseProtocol):
 
     def is_quiet(self) -> bool:
         """Nothing came and nobody hung up while the connection was idle: asked of the kernel, not of the loop."""
-        return not self.closed and self._poller is not None and not self._poller.poll(0)
+        return self.poll is not None and not self.poll(0)
 
     def has_unsent(self) -> bool:
         """Whether some of the request is still in our buffer."""
@@ -118,7 +119,7 @@ class UpstreamConnection(asyncio.BaseProtocol):
             return
         self.closed = True
         self.deadline = 0
-        self._poller = None
+        self.poll = None
         self.pool.lost(self)
         self._finish_by_end(exc)
         self._decoder = None
