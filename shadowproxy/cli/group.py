@@ -70,6 +70,63 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
             "Query the pair log with DuckDB.",
             ('shadowproxy sql "SELECT candidate, count(*) FROM pairs GROUP BY ALL"',),
         ),
+        "status": Entry(
+            "shadowproxy.cli.status",
+            "What a running proxy is doing.",
+            ("shadowproxy status", "shadowproxy status --admin http://10.0.0.5:9900 --json"),
+        ),
+        "candidates": Entry(
+            "shadowproxy.cli.candidates",
+            "A running proxy's candidates, one a line.",
+            ("shadowproxy candidates",),
+        ),
+        "add": Entry(
+            "shadowproxy.cli.add",
+            "Add a candidate while traffic runs.",
+            ("shadowproxy add v3=http://127.0.0.1:9004", "shadowproxy add v3=http://127.0.0.1:9004 --sample 10%"),
+        ),
+        "remove": Entry(
+            "shadowproxy.cli.remove", "Take a candidate out while traffic runs.", ("shadowproxy remove v3",)
+        ),
+        "sample": Entry(
+            "shadowproxy.cli.sample", "Set the share of requests that a candidate sees.", ("shadowproxy sample v2 10%",)
+        ),
+        "pause": Entry(
+            "shadowproxy.cli.pause",
+            "The kill switch: no copies, to one or to all.",
+            ("shadowproxy pause", "shadowproxy pause v2"),
+        ),
+        "resume": Entry(
+            "shadowproxy.cli.resume", "Copies again, to one or to all.", ("shadowproxy resume", "shadowproxy resume v2")
+        ),
+        "restart": Entry("shadowproxy.cli.restart", "Begin a candidate's trial anew.", ("shadowproxy restart v2",)),
+        "promote": Entry(
+            "shadowproxy.cli.promote",
+            "Let a candidate that passes become production.",
+            (
+                "shadowproxy promote v2",
+                "shadowproxy promote v2 --ramp 1%,10%,50%,100% --hold 5m",
+                'shadowproxy promote v2 --force "v1 leaks memory"',
+            ),
+        ),
+        "rollback": Entry(
+            "shadowproxy.cli.rollback", "Back to the former production, at once.", ("shadowproxy rollback",)
+        ),
+        "reload": Entry(
+            "shadowproxy.cli.reload",
+            "Read the configuration again.",
+            ("shadowproxy reload", "shadowproxy reload --reset"),
+        ),
+        "history": Entry(
+            "shadowproxy.cli.history",
+            "Promotions and rollbacks so far.",
+            ("shadowproxy history", "shadowproxy history --json"),
+        ),
+        "wait": Entry(
+            "shadowproxy.cli.wait",
+            "Until a candidate's verdict is decided.",
+            ("shadowproxy wait v2 --timeout 2h && shadowproxy promote v2",),
+        ),
     }
 )
 
