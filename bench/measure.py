@@ -25,7 +25,8 @@ from bench import nginx, shadow
 from bench.cores import busy_s, cpu_ns, pinned, tree
 from bench.failure import MeasurementError
 from bench.offer import encode
-from bench.scenarios import Scenario, request_for
+from bench.scenarios import TARGET, Scenario, request_for
+from shadowproxy.bench.address import parse
 from shadowproxy.bench.plan import Plan
 
 _READY_S = 30.0
@@ -124,9 +125,8 @@ async def _offer(
     load: Load, port: int, processes: Callable[[], dict[str, list[int]]], upstreams: Callable[[], list[int]]
 ) -> _Window:
     plan = Plan(
-        host="127.0.0.1",
-        port=port,
-        request=request_for(port),
+        address=parse(f"http://127.0.0.1:{port}{TARGET}"),
+        requests=[request_for(port)],
         rate_per_s=load.rate_per_s,
         duration_s=load.window_s,
         warmup_s=load.warmup_s,

@@ -1,1 +1,1 @@
-"""Open-loop load: requests leave when they are due, however late the answers are."""
+"""Load: requests leave when they are due, however late the answers are, and latency counts from when they were due."""

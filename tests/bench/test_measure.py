@@ -18,6 +18,7 @@ from bench.measure import Load, measure, settle
 from bench.offer import decode, encode
 from bench.programs import find
 from bench.scenarios import BODY, SCENARIOS, Scenario, request_for
+from shadowproxy.bench.address import parse
 from shadowproxy.bench.plan import Plan
 
 PROGRAM = find("nginx") or ""
@@ -109,7 +110,7 @@ def test_the_command_prints_its_tables_and_keeps_its_figures(
 
 
 def test_a_plan_travels_to_the_load() -> None:
-    plan = Plan(host="127.0.0.1", port=1, request=request_for(1) + b"\xff", rate_per_s=2.5, duration_s=1)
+    plan = Plan(parse("http://127.0.0.1:1/"), [request_for(1) + b"\xff"], rate_per_s=2.5, duration_s=1)
     assert decode(encode(plan)) == plan
 
 
