@@ -16,11 +16,13 @@ from typing import Any, Final
 import msgspec
 
 from shadowproxy.compare.answer import Answer
-from shadowproxy.compare.lift import EMPTY, Form, Lifted, lift
+from shadowproxy.compare.binary import HEADER, header_length
+from shadowproxy.compare.decision import NOT_FOUND, UNKNOWN, Decision
+from shadowproxy.compare.lift import EMPTY, Form, Lifted, lift, lift_events, lift_tensors, with_vectors
 from shadowproxy.compare.media import Media, media_of
-from shadowproxy.compare.prediction import UNKNOWN, Decision, decide
-from shadowproxy.compare.presets import AUTO, NONE, recognise
+from shadowproxy.compare.readers import decide
 from shadowproxy.compare.rules import Plan, Rules
+from shadowproxy.compare.streams.events import MEDIA_TYPE
 
 WHY: Final = ("outcome", "failed", "refused", "unparsable", "error", "no_prediction")
 # Why an answer cannot be compared; the first that applies. `too_long` ones are still compared for equal bytes.
@@ -42,11 +44,8 @@ class Assessed(msgspec.Struct, frozen=True):
 
 
 def protocol_of(rules: Rules, method: str, target: str) -> str:
-    """The name of the preset in force for a request, "" where there is none."""
-    if rules.protocol == AUTO:
-        preset = recognise(method, target)
-        return preset.name if preset is not None else ""
-    return "" if rules.protocol == NONE else rules.protocol
+    """The name of the preset that a request suggests, "" where there is none."""
+    return rules.plans_for(method, target)[0].protocol
 
 
 def assess(rules: Rules, method: str, target: str, answer: Answer, like: Assessed | None = None) -> Assessed:
@@ -60,9 +59,16 @@ def assess(rules: Rules, method: str, target: str, answer: Answer, like: Assesse
     )
     if like is not None and _is_alike(answer, like.answer, content_type):
         return msgspec.structs.replace(like, answer=answer, headers=headers)
-    lifted, hindrance = _lifted(rules, method, answer, media)
-    plan = _plan(rules, method, target, lifted)
-    decision, why = _judged(plan, answer, lifted, method, hindrance)
+    plans = rules.plans_for(method, target)
+    if like is not None and like.protocol:
+        # Production's answer shows which protocol is spoken here: one without its members lacks the prediction.
+        plans = (msgspec.structs.replace(rules.plans[like.protocol], is_named=True),)
+    lifted, hindrance = _lifted(rules, plans, method, answer, media)
+    plan = next((plan for plan in plans if plan.fits(lifted.value)), plans[-1])
+    if plan.vectors is not None:
+        lifted = with_vectors(lifted, plan.vectors)
+    expected = like.decision.kind if like is not None and like.protocol == plan.protocol else ""
+    decision, why = _judged(plan, answer, lifted, method, hindrance, expected)
     unfit = _unfit(answer, lifted, why, hindrance)
     return Assessed(answer, plan.protocol, headers, lifted, decision, why != "", why, unfit)
 
@@ -78,7 +84,7 @@ def _is_alike(answer: Answer, other: Answer, content_type: str | None) -> bool:
     )
 
 
-def _lifted(rules: Rules, method: str, answer: Answer, media: Media) -> tuple[Lifted, str]:
+def _lifted(rules: Rules, plans: tuple[Plan, ...], method: str, answer: Answer, media: Media) -> tuple[Lifted, str]:
     """The value, and why there is none ("" where there is one)."""
     if not answer.complete:
         return EMPTY, "incomplete"
@@ -89,30 +95,31 @@ def _lifted(rules: Rules, method: str, answer: Answer, media: Media) -> tuple[Li
     if not answer.body:
         may_be_empty = method == "HEAD" or answer.status in _WITHOUT_BODY
         return (EMPTY, "") if may_be_empty or not media.is_json else (_BROKEN, "unparsed")
-    if len(answer.body) > rules.up_to:
+    is_stream = media.essence == MEDIA_TYPE
+    if len(answer.body) > rules.up_to * (_STREAMED if is_stream else 1):
         return EMPTY, "too_long"
-    lifted = lift(answer.body, media)
+    lifted = _value(plans, answer, answer.body, media, is_stream)
     return lifted, "unparsed" if lifted.broken else ""
 
 
+def _value(plans: tuple[Plan, ...], answer: Answer, body: bytes, media: Media, is_stream: bool) -> Lifted:
+    if is_stream:
+        return lift_events(body, [plan.stream for plan in plans if plan.stream is not None])
+    if not media.is_json or len(answer.headers) > 1:
+        header_bytes = header_length(answer.header(HEADER), body)
+        if header_bytes is not None:
+            return lift_tensors(body, header_bytes)
+    return lift(body, media)
+
+
 _BROKEN: Final = Lifted(Form.EMPTY, broken=True)
+# An event repeats names and ids for a few letters of text: so much longer may a stream be than the answer in it.
+_STREAMED: Final = 8
 
 
-def _plan(rules: Rules, method: str, target: str, lifted: Lifted) -> Plan:
-    plan = rules.plans[protocol_of(rules, method, target)]
-    if rules.protocol == AUTO and plan.protocol and not _has_shape(plan, lifted):
-        return rules.plans[""]
-    return plan
-
-
-def _has_shape(plan: Plan, lifted: Lifted) -> bool:
-    value = lifted.value
-    if not isinstance(value, dict):
-        return False
-    return all(name in value for name in plan.shape) or (plan.error is not None and plan.error in value)
-
-
-def _judged(plan: Plan, answer: Answer, lifted: Lifted, method: str, hindrance: str) -> tuple[Decision, str]:
+def _judged(
+    plan: Plan, answer: Answer, lifted: Lifted, method: str, hindrance: str, expected: str
+) -> tuple[Decision, str]:
     """(the decision, why the exchange is bad). Bodies are judged only where the status says that all went well."""
     if not answer.complete:
         return UNKNOWN, "" if answer.aborted else "outcome"
@@ -127,9 +134,9 @@ def _judged(plan: Plan, answer: Answer, lifted: Lifted, method: str, hindrance: 
         return UNKNOWN, "unparsable"
     if hindrance:
         return UNKNOWN, ""
-    if _carries_error(plan, lifted.value):
+    if lifted.failed or _carries_error(plan, lifted.value):
         return UNKNOWN, "error"
-    decision = _decision(plan, lifted)
+    decision = _decision(plan, lifted, expected)
     return decision, "" if decision.found else "no_prediction"
 
 
@@ -137,16 +144,15 @@ def _carries_error(plan: Plan, value: Any) -> bool:
     return plan.error is not None and isinstance(value, dict) and value.get(plan.error) is not None
 
 
-def _decision(plan: Plan, lifted: Lifted) -> Decision:
+def _decision(plan: Plan, lifted: Lifted, expected: str) -> Decision:
+    prediction = plan.prediction
     if lifted.form is Form.BYTES or lifted.form is Form.EMPTY:
         # Opaque bytes and nothing at all have no place that a path could name.
-        return UNKNOWN if plan.prediction.at is None and not plan.shape else _NOTHING
-    if plan.shape and not _has_shape(plan, lifted):
-        return _NOTHING
-    return decide(plan.prediction, lifted.value)
-
-
-_NOTHING: Final = Decision(found=False)
+        nowhere = not prediction.at or prediction.reader == "guess"
+        return UNKNOWN if nowhere and not (plan.is_named and plan.shape) else NOT_FOUND
+    if plan.is_named and not plan.fits(lifted.value):
+        return NOT_FOUND
+    return decide(prediction, lifted.value, expected)
 
 
 def _unfit(answer: Answer, lifted: Lifted, why: str, hindrance: str) -> str:

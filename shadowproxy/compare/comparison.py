@@ -10,6 +10,7 @@ from shadowproxy.compare.assessment import UNFIT, Assessed
 from shadowproxy.compare.diff import MAX_KEPT, NOTHING, Difference, Found, diff
 from shadowproxy.compare.excerpt import excerpt
 from shadowproxy.compare.lift import Form, may_hold_booleans
+from shadowproxy.compare.measures import measure
 from shadowproxy.compare.opaque import diff_opaque
 from shadowproxy.compare.prediction import agreement
 from shadowproxy.compare.rules import Plan, Rules
@@ -96,7 +97,7 @@ def _body(rules: Rules, plan: Plan, production: Assessed, other: Assessed) -> Fo
         return NOTHING
     a, b = production.lifted, other.lifted
     if a.form is Form.JSON and b.form is Form.JSON:
-        booleans = any(map(may_hold_booleans, (production.answer.body or b"", other.answer.body or b"")))
+        booleans = any(may_hold_booleans(side.lifted, side.answer.body or b"") for side in (production, other))
         return diff(a.value, b.value, plan.place, rules.tolerance, booleans=booleans)
     return diff_opaque(a, b)
 
@@ -116,6 +117,7 @@ def _comparison(
     if reason is None:
         agreed = agreement(prediction, production.decision, other.decision, not found.total)
         agrees, items, disagreeing = agreed.agrees, agreed.items, agreed.disagreeing
+        metrics.update(measure(prediction, production.decision, other.decision))
     return Comparison(
         INCOMPARABLE if reason else DIFFERENT if found.total else SAME,
         reason,

@@ -11,22 +11,27 @@ lengths) and whatever differs in the elements that both have. An array of string
 its counterpart gives one `order` in place of a difference for each element; arrays of numbers do not: in a tensor the
 place is the meaning. The order of an object's members says nothing.
 
+Objects whose names are data (ids, dates, more than fifty classes) are maps: in paths their members are `.*`, so that
+a report does not get a field for each of them.
+
 All differences are counted, but only the first `MAX_KEPT` are kept.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from shadowproxy.compare.excerpt import cut, excerpt
 from shadowproxy.compare.flatten import flattened
-from shadowproxy.compare.jsonpath import Step, Steps, concrete, written
+from shadowproxy.compare.jsonpath import ANY_MEMBER, Step, Steps, concrete, written
 from shadowproxy.compare.marks import Place
 from shadowproxy.compare.pairing import are_permuted, by_key, cancelled
-from shadowproxy.compare.tolerance import Tolerance
+from shadowproxy.compare.tolerance import Tolerance, wider
 
 KINDS: Final = ("value", "type", "missing", "extra", "length", "order", "status", "header", "text", "bytes")
 MAX_KEPT: Final = 100
@@ -35,6 +40,10 @@ _MISSING: Final = object()
 _NUMBERS = frozenset({int, float})
 # Python's own == sees at memory's speed that two containers are equal, but each level that asks looks at all below.
 _ASKED_FIRST = 8
+# An object with more members, or in which most names look like ids, is a map.
+_MOST_NAMES = 50
+_ID = re.compile(r"\d|[^@]*(?:@|\d{4})", re.DOTALL)
+_LONGEST_NAME = 64
 # Elements of an unordered array that are not literally the same are tried against each other up to so many pairs.
 _MAX_TRIALS = 1_000
 
@@ -119,13 +128,32 @@ class _Walk:
             if self.levels > 0 and a == b:
                 return
             self.levels -= 1
+            usual = self.tolerance
+            if place is not None and place.is_loose:
+                self._loosen(place, a, b)
             if kind is list:
                 self._arrays(trail, a, b, place)
             else:
                 self._objects(trail, a, b, place)
+            if usual is not self.tolerance:
+                self._hold(usual)
             self.levels += 1
         elif a != b:
             self._scalars(trail, a, b)
+
+    def _hold(self, tolerance: Tolerance) -> None:
+        self.tolerance = tolerance
+        self.allows = tolerance.allows
+
+    def _loosen(self, place: Place, a: Any, b: Any) -> None:
+        """For what lies below: the numbers' own type says how far the same computation may come out apart."""
+        rounded = place.rounded
+        if place.typed is not None and a.__class__ is dict:
+            datatype = a.get("datatype")
+            if datatype.__class__ is str and datatype == b.get("datatype"):
+                rounded = place.typed.get(datatype)
+        if rounded is not None:
+            self._hold(wider(self.tolerance, rounded))
 
     def note(self, trail: _Trail, kind: str, a: Any, b: Any) -> None:
         self.total += 1
@@ -150,13 +178,15 @@ class _Walk:
     def _objects(self, trail: _Trail, a: dict[str, Any], b: dict[str, Any], place: Place | None) -> None:
         missing = 0
         below = None
+        is_map: bool | None = None  # looked at when the first member differs
         for name, x in a.items():
             try:
                 y = b[name]
             except KeyError:
                 missing += 1
                 if place is None or (below := place.below(name)) is None or not below.ignored:
-                    self.note((trail, name), "missing", x, None)
+                    is_map = _is_map(a, b) if is_map is None else is_map
+                    self.note((trail, ANY_MEMBER if is_map else name), "missing", x, None)
                 continue
             if x is y:
                 continue
@@ -166,14 +196,17 @@ class _Walk:
                 continue
             if place is not None and (below := place.below(name)) is not None and below.ignored:
                 continue
+            is_map = _is_map(a, b) if is_map is None else is_map
+            step = ANY_MEMBER if is_map else name
             if is_scalar:
-                self._scalars((trail, name), x, y)
+                self._scalars((trail, step), x, y)
             else:
-                self.compare((trail, name), x, y, below)
+                self.compare((trail, step), x, y, below)
         if len(a) - missing != len(b):
             for name, y in b.items():
                 if name not in a and not (place is not None and (below := place.below(name)) and below.ignored):
-                    self.note((trail, name), "extra", None, y)
+                    is_map = _is_map(a, b) if is_map is None else is_map
+                    self.note((trail, ANY_MEMBER if is_map else name), "extra", None, y)
 
     def _arrays(self, trail: _Trail, a: list[Any], b: list[Any], place: Place | None) -> None:
         if place is not None:
@@ -249,6 +282,19 @@ class _Walk:
             self.note((trail, index), "missing", a[index], None)
         for index in rest_b:
             self.note((trail, index), "extra", None, b[index])
+
+
+def _is_map(a: dict[str, Any], b: dict[str, Any]) -> bool:
+    """Whether the names of two objects are data rather than names of fields."""
+    larger = a if len(a) >= len(b) else b
+    if len(larger) > _MOST_NAMES:
+        return True
+    return 2 * sum(len(name) > _LONGEST_NAME or _is_id(name) for name in larger) > len(larger)
+
+
+@lru_cache(maxsize=4096)  # of short names only: names come from bodies
+def _is_id(name: str) -> bool:
+    return _ID.match(name) is not None
 
 
 def _written(kept: list[_Note]) -> Iterator[Difference]:

@@ -33,6 +33,15 @@ class _Every:
 EVERY: Final = _Every()
 
 
+class _AnyMember(str):
+    """A step that stands for each of an object's members: told from a member named `*` by identity."""
+
+    __slots__ = ()
+
+
+ANY_MEMBER: Final = _AnyMember("*")
+
+
 class Segment(NamedTuple):
     selector: str | int | _Every
     deep: bool  # `..`: at any depth below
@@ -77,7 +86,9 @@ def concrete(steps: Iterable[Step]) -> str:
 
 
 def written(step: Step) -> str:
-    """One step of a concrete path."""
+    """One step of a concrete path; any member of a map is `.*`."""
+    if step is ANY_MEMBER:
+        return ".*"
     if isinstance(step, int):
         return f"[{step}]"
     return _short_member(step) if len(step) <= _SHORT else f"[{_quote(step)}]"

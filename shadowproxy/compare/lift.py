@@ -1,5 +1,8 @@
 """Bytes become a value that can be compared: JSON, else text, else opaque bytes.
 
+A stream of server-sent events becomes the answer that it is the pieces of (`streams`), an answer of the binary tensor
+extension the JSON that it stands for (`binary`): both are JSON from here on.
+
 JSON is what Python's model servers write, a little more than RFC 8259: NaN, Infinity and -Infinity as bare words, and
 numbers beyond a double (`1e400`), which lift to infinity. Integers keep every digit. Of a repeated member the last one
 counts, as in every common parser; a leading byte order mark is skipped. Nesting beyond `MAX_DEPTH` is not followed:
@@ -10,13 +13,21 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from enum import Enum
+from itertools import chain
 from typing import Any, Final
 
 import msgspec
 import orjson
 
+from shadowproxy.compare import binary, embeddings
+from shadowproxy.compare.flatten import flattened
+from shadowproxy.compare.jsonpath import Path
 from shadowproxy.compare.media import Media
+from shadowproxy.compare.streams import fold
+from shadowproxy.compare.streams.events import events
+from shadowproxy.compare.streams.folded import Chunk, Shape
 
 # Below orjson's own limit for writing (254), so that whatever was lifted can be written again.
 MAX_DEPTH: Final = 200
@@ -34,6 +45,9 @@ class Lifted(msgspec.Struct, frozen=True):
     value: Any = None  # JSON: the value; text: str; bytes: bytes
     nonfinite: int = 0  # JSON: how often NaN, Infinity, -Infinity or a number beyond a double stands in it
     broken: bool = False  # it was declared as JSON and is none
+    derived: bool = False  # JSON: the value is not literally the body's
+    failed: bool = False  # an event stream in which an event named `error` came
+    stream: Shape | None = None  # an event stream's pieces
 
 
 EMPTY: Final = Lifted(Form.EMPTY)
@@ -93,9 +107,59 @@ def lift_json(body: bytes) -> Lifted | None:
     return Lifted(Form.JSON, value, nonfinite)
 
 
-def may_hold_booleans(body: bytes) -> bool:
+def lift_events(body: bytes, folds: Iterable[str]) -> Lifted:
+    """A `text/event-stream`, put together by the first of the named folds that knows its events. Never raises."""
+    came = events(body)
+    chunks = []
+    nonfinite = 0
+    for event in came:
+        lifted = lift_json(event.data.encode("utf-8", "replace"))
+        if lifted is None or lifted.form is not Form.JSON:
+            chunks.append(Chunk(event.name, event.data))
+        else:
+            nonfinite += lifted.nonfinite
+            chunks.append(Chunk(event.name, lifted.value))
+    folded = fold(chunks, folds)
+    if is_deeper(folded.value, MAX_DEPTH):
+        return Lifted(Form.BYTES, body)
+    return Lifted(
+        Form.JSON,
+        folded.value,
+        nonfinite,
+        derived=True,
+        failed=any(chunk.name == "error" for chunk in chunks),
+        stream=Shape.of(came, folded),
+    )
+
+
+def lift_tensors(body: bytes, header_bytes: int) -> Lifted:
+    """An answer of the binary tensor extension whose first `header_bytes` are JSON; broken where it is none."""
+    header = lift_json(body[:header_bytes])
+    value = binary.joined(header.value, body[header_bytes:]) if header is not None else None
+    if header is None or value is None:
+        return Lifted(Form.BYTES, body, broken=True)
+    return Lifted(
+        Form.JSON, value, header.nonfinite + _nonfinite(o.get("data") for o in value["outputs"]), derived=True
+    )
+
+
+def with_vectors(lifted: Lifted, path: Path) -> Lifted:
+    """The vectors at a path as numbers, where they come in base64."""
+    if lifted.form is not Form.JSON or not any(isinstance(found, str) for found in path.values(lifted.value)):
+        return lifted
+    value = path.replace(lifted.value, embeddings.numbers)
+    nonfinite = lifted.nonfinite + _nonfinite(path.values(value))
+    return msgspec.structs.replace(lifted, value=value, nonfinite=nonfinite, derived=True)
+
+
+def _nonfinite(arrays: Iterable[Any]) -> int:
+    numbers = chain.from_iterable(flattened(array) for array in arrays if array.__class__ is list)
+    return sum(number.__class__ is float and not -_INFINITY < number < _INFINITY for number in numbers)
+
+
+def may_hold_booleans(lifted: Lifted, body: bytes) -> bool:
     """Whether a body's JSON can hold true or false; that its strings say so is enough."""
-    return b"true" in body or b"false" in body
+    return lifted.derived or b"true" in body or b"false" in body
 
 
 def write_json(value: Any) -> bytes:

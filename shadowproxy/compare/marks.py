@@ -8,10 +8,11 @@ configuration and never on the traffic.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from shadowproxy.compare.jsonpath import Path, Step
+from shadowproxy.compare.tolerance import Tolerance
 
 
 class Mark(NamedTuple):
@@ -22,10 +23,15 @@ class Mark(NamedTuple):
     unordered: bool = False  # an array whose elements are a multiset
     flat: bool = False  # an array whose nesting says nothing (row-major tensors)
     key: str | None = None  # an array of objects that are paired by this member
+    typed: Mapping[str, Tolerance] | None = None  # an object's member `datatype` says what its numbers may miss
+    rounded: Tolerance | None = None  # what the numbers in it may miss on top of what is configured
 
 
 class Place:
-    __slots__ = ("_indexes", "_machine", "_names", "_open", "flat", "ignored", "key", "unordered")
+    __slots__ = (
+        "_indexes", "_machine", "_names", "_open", "flat", "ignored", "is_loose", "key", "rounded", "typed",
+        "unordered",
+    )  # fmt: skip
 
     def __init__(self, machine: _Machine, open_: frozenset[tuple[int, int]]) -> None:
         marks = [mark for number, at in open_ if at == len((mark := machine.marks[number]).path.segments)]
@@ -33,6 +39,9 @@ class Place:
         self.unordered = any(mark.unordered for mark in marks)
         self.flat = any(mark.flat for mark in marks)
         self.key = next((mark.key for mark in marks if mark.key is not None), None)
+        self.typed = next((mark.typed for mark in marks if mark.typed is not None), None)
+        self.rounded = next((mark.rounded for mark in marks if mark.rounded is not None), None)
+        self.is_loose = self.typed is not None or self.rounded is not None
         self._machine = machine
         self._open = open_
         # Steps that some pattern names at this place, and None for all others; values are filled in when asked for.

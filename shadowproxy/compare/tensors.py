@@ -3,18 +3,22 @@
 The protocol names and types tensors but does not say which one is the decision. Taken is, in this order:
 
 1. of the outputs of an integer type, BOOL or BYTES: the first whose name contains label, class, predict or decision,
-   or the only one there is: labels, one for each row;
-2. of the floating-point outputs of shape [n, k >= 2]: the first whose name contains prob, softmax, score or logit, or
-   the only one there is: probabilities, decided by the greatest of each row;
-3. else nothing is known.
+   or the only one there is: labels, one for each row. Strings `value:index[:label]` (Triton's classification
+   extension) are read as the label of each row's first, or its index;
+2. of the floating-point outputs of shape [n, k >= 2]: the first whose name contains embed: embeddings; else the first
+   whose name contains prob, softmax, score or logit, or the only one there is: probabilities, decided by the greatest
+   of each row;
+3. the only floating-point output, of shape [n] or [n, 1]: numbers;
+4. else nothing is known.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
+from shadowproxy.compare.decision import EMBEDDING, LABEL, NUMBER, OPAQUE, PROBABILITIES
 from shadowproxy.compare.flatten import flattened
 
 _EXACT = frozenset({"BOOL", "BYTES", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64"})
@@ -22,30 +26,57 @@ _REAL = frozenset({"FP16", "FP32", "FP64", "BF16"})
 _DECISION = re.compile("label|class|predict|decision", re.IGNORECASE)
 _DISTRIBUTION = re.compile("prob|softmax|score|logit", re.IGNORECASE)
 _PROBABILITY = re.compile("prob|softmax", re.IGNORECASE)
+_EMBEDDING = re.compile("embed", re.IGNORECASE)
+_CLASSIFIED = re.compile(r"[-+.\deE]+:(\d+)(?::(.*))?", re.DOTALL)
 
 Tensor = dict[str, Any]
 
 
 class Reading(NamedTuple):
-    kind: str  # of prediction: label, probabilities, or opaque where nothing is known
+    kind: str  # of prediction, opaque where nothing is known
     items: list[Any]  # raw, one for each row
     distributions: list[Any]  # the rows of every output that calls itself probabilities
     nulls: int  # how often a tensor of floating-point numbers holds null
+    datatype: str = ""  # of the decision's numbers
+
+
+_NOTHING: Final = Reading(OPAQUE, [], [], 0)
 
 
 def read(answer: Any) -> Reading:
     tensors = _tensors(answer)
+    if not tensors:
+        return _NOTHING
     real = [tensor for tensor in tensors if tensor["datatype"] in _REAL]
     tables = [tensor for tensor in real if _is_table(tensor)]
-    kind, chosen = "label", _chosen([t for t in tensors if t["datatype"] in _EXACT], _DECISION)
-    if chosen is None:
-        kind, chosen = "probabilities", _chosen(tables, _DISTRIBUTION)
+    kind, chosen = _decision([t for t in tensors if t["datatype"] in _EXACT], tables, real)
+    items = rows(chosen["data"], chosen.get("shape")) if chosen is not None else []
+    if kind == LABEL:
+        items = _classified(items)
     return Reading(
-        kind if chosen is not None else "opaque",
-        _rows(chosen) if chosen is not None else [],
-        [row for table in tables if _PROBABILITY.search(_name(table)) for row in _rows(table)],
+        kind,
+        items,
+        [
+            row
+            for table in tables
+            if _PROBABILITY.search(_name(table))
+            for row in (items if table is chosen else rows(table["data"], table.get("shape")))
+        ],
         sum(flattened(tensor["data"]).count(None) for tensor in real),
+        chosen["datatype"] if chosen is not None else "",
     )
+
+
+def _decision(exact: Sequence[Tensor], tables: Sequence[Tensor], real: Sequence[Tensor]) -> tuple[str, Tensor | None]:
+    if (chosen := _chosen(exact, _DECISION)) is not None:
+        return LABEL, chosen
+    if (chosen := next((table for table in tables if _EMBEDDING.search(_name(table))), None)) is not None:
+        return EMBEDDING, chosen
+    if (chosen := _chosen(tables, _DISTRIBUTION)) is not None:
+        return PROBABILITIES, chosen
+    if len(real) == 1 and _is_column(real[0]):
+        return NUMBER, real[0]
+    return OPAQUE, None
 
 
 def _name(tensor: Tensor) -> str:
@@ -75,12 +106,26 @@ def _is_table(tensor: Tensor) -> bool:
     return isinstance(shape, list) and len(shape) == 2 and shape[1].__class__ is int and shape[1] >= 2
 
 
-def _rows(tensor: Tensor) -> list[Any]:
-    """One item for each index of the first dimension; a row of one element is that element."""
-    flat = flattened(tensor["data"])
+def _is_column(tensor: Tensor) -> bool:
     shape = tensor.get("shape")
-    rows = shape[0] if isinstance(shape, list) and shape else len(flat)
-    if rows.__class__ is not int or rows <= 0 or len(flat) % rows:
+    return isinstance(shape, list) and (len(shape) == 1 or (len(shape) == 2 and shape[1] == 1))
+
+
+def _classified(items: list[Any]) -> list[Any]:
+    first = [item[0] if item.__class__ is list and item else item for item in items]
+    found = [_CLASSIFIED.fullmatch(item) if item.__class__ is str else None for item in first]
+    if not found or None in found:
+        return items
+    return [match[2] or int(match[1]) for match in found if match is not None]
+
+
+def rows(data: Any, shape: Any) -> list[Any]:
+    """One item for each index of the first dimension; a row of one element is that element."""
+    if not isinstance(data, list):
+        return []
+    flat = flattened(data)
+    count = shape[0] if isinstance(shape, list) and shape else len(flat)
+    if count.__class__ is not int or count <= 0 or len(flat) % count:
         return flat  # the shape does not fit the data: element by element is what can be said
-    width = len(flat) // rows
+    width = len(flat) // count
     return flat if width == 1 else [flat[at : at + width] for at in range(0, len(flat), width)]

@@ -36,6 +36,11 @@ class Tolerance(msgspec.Struct, frozen=True):
         return a != a and b != b
 
 
+def wider(a: Tolerance, b: Tolerance) -> Tolerance:
+    """What both allow together."""
+    return Tolerance(max(a.absolute, b.absolute), max(a.relative, b.relative))
+
+
 def _allows_exactly(a: float, b: float, absolute: float, relative: float) -> bool:
     if any(isinstance(number, float) and not isfinite(number) for number in (a, b)):
         return False
@@ -45,3 +50,12 @@ def _allows_exactly(a: float, b: float, absolute: float, relative: float) -> boo
 
 _INFINITY: Final = float("inf")
 EXACT: Final = Tolerance()
+
+# How far apart the same computation may come out on other hardware, with other kernels or in another batch, by the
+# type of its numbers: the defaults of `torch.testing.assert_close`.
+BY_DATATYPE: Final = {
+    "FP16": Tolerance(1e-5, 1e-3),
+    "BF16": Tolerance(1e-5, 1.6e-2),
+    "FP32": Tolerance(1e-5, 1.3e-6),
+    "FP64": Tolerance(1e-7, 1e-7),
+}

@@ -118,7 +118,7 @@ class _Page:
             src=src,
             origin=LIVE,
             route=route.name,
-            protocol=protocol_of(route.rules, *self.request),
+            protocol=self.production.assessed.protocol or protocol_of(route.rules, *self.request),
             answered_by=self.plan.upstreams[pair.answered_by][0],
             warmup=bool(pair.flags & frames.WARMUP),
             slices={name: slice_text(extractor.find(source)) for name, extractor in route.slices},

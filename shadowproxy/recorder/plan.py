@@ -12,6 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from shadowproxy.compare import Rules, compile_rules
+from shadowproxy.compare.binary import HEADER as BINARY_HEADER
 from shadowproxy.recorder.extract import Extractor, compile_extractor
 from shadowproxy.recorder.redact import CREDENTIALS, Redactor
 from shadowproxy.settings.snapshot import Pairs, Redact, Route, Snapshot
@@ -79,7 +80,7 @@ def _route(route: Route, redactor: Redactor) -> RoutePlan:
     return RoutePlan(
         name=route.name,
         rules=rules,
-        compared=frozenset({"content-type", *rules.headers}),
+        compared=frozenset({"content-type", BINARY_HEADER, *rules.headers}),
         key=key,
         slices=slices,
         of_request=any(extractor.of_request for extractor in extractors),

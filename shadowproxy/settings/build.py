@@ -133,6 +133,7 @@ def _compare(compare: judging.Compare) -> s.Compare:
         ignore=compare.ignore,
         absolute=compare.tolerance.absolute,
         relative=compare.tolerance.relative,
+        by_datatype=compare.tolerance.by_datatype,
         unordered=compare.unordered,
         headers=compare.headers,
     )

@@ -132,6 +132,7 @@ class Compare(_Struct, frozen=True, kw_only=True):
     ignore: tuple[str, ...] = ()  # JSONPaths; "header:NAME" for a header
     absolute: float = 0.0
     relative: float = 1e-9
+    by_datatype: bool = True  # numbers of a known type may also miss what its rounding brings
     unordered: tuple[str, ...] = ()
     headers: tuple[str, ...] = ("content-type",)  # answer headers that are compared
 

@@ -11,8 +11,8 @@ from hypothesis import given
 
 from shadowproxy.compare import Answer, assess, compare
 from shadowproxy.compare.comparison import REASONS
+from shadowproxy.compare.decision import KINDS
 from shadowproxy.compare.lift import write_json
-from shadowproxy.compare.prediction import KINDS
 from shadowproxy.settings.snapshot import Prediction
 from tests.compare.exchanges import ANY, INFER, JSON, answer, assessed, compared, kinds, rules
 from tests.compare.test_lift import VALUES

@@ -158,7 +158,11 @@ def test_nulls_in_place_of_numbers_are_counted_for_each_side() -> None:
 
 
 def test_long_paths_and_values_are_cut() -> None:
-    (difference,) = diff({"k" * 10_000: "a" * 10_000}, {"k" * 10_000: "b"}, None, EXACT).differences
+    a: Any = "a" * 10_000
+    b: Any = "b"
+    for _ in range(50):
+        a, b = {"member": a}, {"member": b}
+    (difference,) = diff(a, b, None, EXACT).differences
     assert (len(difference.path), len(difference.production)) == (200, 200)
 
 

@@ -33,8 +33,14 @@ READ = [
     ([tensor("predict", "INT64", None, [1, 2])], "label", [1, 2]),
     ([tensor("predict", "INT64", [True], [1])], "label", [1]),
     ([tensor("predict", "INT64", [], [1])], "label", [1]),
-    ([tensor("score", "FP32", [2], [0.1, 0.2])], "opaque", []),  # one number a row: a score? of what?
-    ([tensor("score", "FP32", [2, 1], [0.1, 0.2])], "opaque", []),
+    ([tensor("score", "FP32", [2], [0.1, 0.2])], "number", [0.1, 0.2]),  # one number a row
+    ([tensor("score", "FP32", [2, 1], [0.1, 0.2])], "number", [0.1, 0.2]),
+    ([tensor("a", "FP32", [1], [0.1]), tensor("b", "FP32", [1], [0.2])], "opaque", []),  # which one?
+    ([tensor("sentence_embedding", "FP32", [1, 2], [0.1, 0.2])], "embedding", [[0.1, 0.2]]),
+    # Triton's classification extension: value:index:label, the greatest first
+    ([tensor("out", "BYTES", [1, 2], ["0.9:7:cat", "0.1:3:dog"])], "label", ["cat"]),
+    ([tensor("out", "BYTES", [2, 1], ["0.9:7", "1e-3:3"])], "label", [7, 3]),
+    ([tensor("out", "BYTES", [2], ["0.9:7", "cat"])], "label", ["0.9:7", "cat"]),
     ([tensor("hidden", "FP32", [1, 2], [1, 2]), tensor("logits", "FP32", [1, 2], [3, 4])], "probabilities", [[3, 4]]),
     ([tensor("image", "FP32", [1, 2, 2], [1, 2, 3, 4])], "opaque", []),
     ([], "opaque", []),
@@ -52,7 +58,7 @@ def test_the_decision_is_found_among_the_outputs(outputs: Any, kind: str, items:
 
 @pytest.mark.parametrize("answer", [None, [], "outputs", {}, {"outputs": {}}])
 def test_what_is_no_answer_of_the_protocol_decided_nothing(answer: Any) -> None:
-    assert read(answer) == ("opaque", [], [], 0)
+    assert read(answer) == ("opaque", [], [], 0, "")
 
 
 def test_probabilities_beside_labels_are_read_too() -> None:

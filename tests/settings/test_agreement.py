@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from shadowproxy.compare import compile_rules
-from shadowproxy.compare.prediction import KINDS
+from shadowproxy.compare.decision import KINDS
 from shadowproxy.compare.presets import NAMES
 from shadowproxy.settings.load import load
 from shadowproxy.settings.model.judging import Prediction

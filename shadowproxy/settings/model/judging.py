@@ -38,6 +38,9 @@ class Prediction(Section):
 class Tolerance(Section):
     absolute: f.NotNegative = optional(0, "Numbers that differ by no more are equal.")
     relative: f.NotNegative = optional(1e-9, "Likewise, as a part of the larger of the two.")
+    by_datatype: f.Switch = optional(
+        True, "Numbers of a known type may also miss what its rounding brings (protocols.md)."
+    )
 
 
 class Compare(Section):

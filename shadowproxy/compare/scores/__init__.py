@@ -1,0 +1,1 @@
+"""Measures of likeness with their published definitions: plain functions of plain values."""
