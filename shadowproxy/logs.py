@@ -10,9 +10,15 @@ import logging
 import os
 import sys
 from collections.abc import MutableMapping
-from typing import Any, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import structlog
+
+from shadowproxy import ecs
+from shadowproxy.shipping import Shipper
+
+if TYPE_CHECKING:
+    from shadowproxy.settings.snapshot import Logs
 
 CONSOLE, JSON = "console", "json"
 _FIRST: Final = ("ts", "level", "process", "event")
@@ -24,21 +30,26 @@ def style_for(stream: TextIO) -> str:
     return CONSOLE if stream.isatty() else JSON
 
 
-def configure(style: str, **bound: object) -> None:
+def configure(style: str, settings: Logs | None = None, **bound: object) -> None:
     """Once a process, before the first event. `bound` stands in each line, as `process="recorder"`.
 
-    What libraries log through `logging` (warnings and worse) becomes events of the same form.
+    What libraries log through `logging` (warnings and worse) becomes events of the same form. Where `settings` names a
+    server, it gets every event as JSON, whatever the style.
     """
+    global _shipper
+    _shipper = _ship(settings)
+    is_ecs = settings is not None and settings.profile == ecs.ECS
     renderer: Any
     if style == CONSOLE:
         renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty() and not os.environ.get("NO_COLOR"))
     else:
-        renderer = structlog.processors.JSONRenderer(default=str)
+        renderer = _Json(is_ecs)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts" if style == JSON else "timestamp"),
+            *([_Shipping(_shipper, is_ecs)] if _shipper is not None else ()),
             *((structlog.processors.format_exc_info, _in_order) if style == JSON else ()),
             renderer,
         ],
@@ -51,6 +62,26 @@ def configure(style: str, **bound: object) -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[_Forward()], force=True)
 
 
+_shipper: Shipper | None = None
+
+
+def _ship(settings: Logs | None) -> Shipper | None:
+    if settings is None or settings.ship is None or "events" not in settings.ship.what:
+        return None
+    ship = settings.ship
+    return Shipper(ship.to, ship.buffer, ship.rate, tell=lambda event, fields: emit("warning", event, **fields))
+
+
+def counters() -> dict[str, float]:
+    """What of this process's events was shipped and what was dropped, as `wire.messages.Stats` names it."""
+    if _shipper is None:
+        return {}
+    return {
+        'shipped_total{what="events"}': _shipper.sent,
+        'ship_dropped_total{what="events"}': _shipper.dropped,
+    }
+
+
 def emit(level: str, event: str, **fields: object) -> None:
     """One event; `level` is debug, info, warning, error or critical."""
     getattr(structlog.get_logger(), level)(event, **fields)
@@ -59,6 +90,33 @@ def emit(level: str, event: str, **fields: object) -> None:
 def _in_order(logger: object, method: str, fields: MutableMapping[str, Any]) -> dict[str, Any]:
     """What a reader looks for first stands first."""
     return {name: fields.pop(name) for name in _FIRST if name in fields} | dict(fields)
+
+
+class _Json:
+    """The last step: a line of JSON."""
+
+    def __init__(self, is_ecs: bool) -> None:
+        self._is_ecs = is_ecs
+        self._render = structlog.processors.JSONRenderer(default=str)
+
+    def __call__(self, logger: object, method: str, fields: MutableMapping[str, Any]) -> str | bytes:
+        return self._render(logger, method, ecs.event(fields) if self._is_ecs else fields)
+
+
+class _Shipping:
+    """A step that lets everything pass, and offers it to the shipper as it would stand in a JSON line."""
+
+    def __init__(self, shipper: Shipper, is_ecs: bool) -> None:
+        self._shipper = shipper
+        self._render = _Json(is_ecs)
+
+    def __call__(self, logger: object, method: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        copy = dict(fields)
+        copy["ts"] = copy.pop("timestamp", copy.get("ts"))
+        copy = _in_order(logger, method, structlog.processors.format_exc_info(logger, method, copy))
+        line = self._render(logger, method, copy)
+        self._shipper.offer(line.encode() if isinstance(line, str) else line)
+        return fields
 
 
 class _Lines:

@@ -69,3 +69,32 @@ def test_the_style_fits_the_stream(terminal: bool, style: str) -> None:
             return terminal
 
     assert logs.style_for(Stream()) == style
+
+
+def test_the_ecs_profile_is_that_of_lines_for_collectors() -> None:
+    program = (
+        "from shadowproxy import logs\nfrom shadowproxy.settings.snapshot import Logs\n"
+        "logs.configure('json', Logs(profile='ecs'), process='admin')\nlogs.emit('info', 'x.y', a=1)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20, check=True)
+    record = json.loads(done.stderr)
+    assert (record["message"], record["process"]["name"], record["shadowproxy"]) == ("x.y", "admin", {"a": 1})
+
+
+def test_events_are_shipped_as_json_whatever_the_terminal_shows() -> None:
+    program = (
+        "import socket\nfrom shadowproxy import logs\nfrom shadowproxy.settings.snapshot import Logs, Ship\n"
+        "server = socket.create_server(('127.0.0.1', 0))\n"
+        "to = f'127.0.0.1:{server.getsockname()[1]}'\n"
+        "logs.configure('console', Logs(ship=Ship(to=to)), process='admin')\n"
+        "logs.emit('info', 'x.y', a=1)\n"
+        "print(server.accept()[0].makefile().readline(), end='')\n"
+        "print(logs.counters())"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20, check=True)
+    line, counters = done.stdout.splitlines()
+    record = json.loads(line)
+    assert list(record)[:4] == ["ts", "level", "process", "event"]
+    assert (record["event"], record["a"]) == ("x.y", 1)
+    assert "ship_dropped_total" in counters
+    assert "x.y" in done.stderr

@@ -12,6 +12,7 @@ from typing import Final
 
 import structlog
 
+from shadowproxy import logs
 from shadowproxy.wire.messages import Stats
 
 from .asking import NoAnswerError
@@ -53,7 +54,7 @@ class Background:
 
     def stats(self) -> Stats:
         """What this process counts, for its heartbeats."""
-        return Stats(counters=self._pusher.counters())
+        return Stats(counters={**self._pusher.counters(), **logs.counters()})
 
     async def _run(self) -> None:
         while True:

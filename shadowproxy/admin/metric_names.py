@@ -43,6 +43,8 @@ HELP: Final[Mapping[str, str]] = {
     "deployments_total": "Changes of production, by action.",
     "pushed_total": "Samples handed to a server of pushed metrics.",
     "push_dropped_total": "Samples that a server of pushed metrics did not get.",
+    "shipped_total": "Lines sent to the server of shipped lines.",
+    "ship_dropped_total": "Lines that were not shipped: beyond the rate, or the server was away for too long.",
     "build_info": "Always 1; the version is a label.",
     "ready": "Whether requests may be sent here.",
     "generation": "How many configurations have taken effect.",

@@ -64,7 +64,7 @@ class AdminProcess:
         return 0
 
     async def _serve(self, snapshot: Snapshot) -> None:
-        logs.configure(snapshot.log_format, process="admin")
+        logs.configure(snapshot.log_format, snapshot.logs, process="admin")
         self._view = View(snapshot, self._asker)
         runner = web.AppRunner(
             build(self._view),

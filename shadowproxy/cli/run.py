@@ -52,7 +52,7 @@ def _run(config: str | None, log_format: str | None, flags: dict[str, Any]) -> i
 
     overrides = Overrides(**flags, log_format=log_format or logs.style_for(sys.stderr))
     snapshot = load(config, overrides).snapshot
-    logs.configure(snapshot.log_format, process="supervisor")
+    logs.configure(snapshot.log_format, snapshot.logs, process="supervisor")
     supervisor = Supervisor(snapshot, load=lambda: _load_again(config, overrides), events=logs.emit, on_ready=_announce)
     try:
         return asyncio.run(supervisor.run())

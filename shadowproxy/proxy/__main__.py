@@ -83,7 +83,8 @@ class Life:
         task.add_done_callback(self._tasks.discard)
 
     async def _begin(self, snapshot: bytes) -> None:
-        logs.configure(decode(snapshot).log_format, process="worker", slot=self.child.slot)
+        settings = decode(snapshot)
+        logs.configure(settings.log_format, settings.logs, process="worker", slot=self.child.slot)
         try:
             self.worker.configure(snapshot)
             await self.worker.serve(self._listen)
@@ -93,7 +94,12 @@ class Life:
             return
         self._serving = True
         self.child.ready()
-        self.child.start_heartbeat(lambda: Heartbeat(self.worker.stats(), self.worker.is_healthy()))
+        self.child.start_heartbeat(self._heartbeat)
+
+    def _heartbeat(self) -> Heartbeat:
+        stats = self.worker.stats()
+        stats.counters.update(logs.counters())
+        return Heartbeat(stats, self.worker.is_healthy())
 
     def _prepare(self, snapshot: bytes) -> str:
         try:
@@ -111,7 +117,7 @@ class Life:
         self._draining = True
         if self._serving:
             await self.worker.drain(delay_s, grace_s)
-        self.child.send(Heartbeat(self.worker.stats(), self.worker.is_healthy()))
+        self.child.send(self._heartbeat())
         self.child.send(Drained())
         self._ended.set()
 

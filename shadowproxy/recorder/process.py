@@ -13,6 +13,7 @@ from typing import Any, Final
 from shadowproxy import logs
 from shadowproxy.recorder.plans import Plans
 from shadowproxy.recorder.recording import Recording
+from shadowproxy.recorder.shipment import Shipment, shipment
 from shadowproxy.recorder.writer import LogWriter
 from shadowproxy.settings.snapshot import Snapshot, decode
 from shadowproxy.wire.child import Child
@@ -44,6 +45,7 @@ class Process:
         self._plans: Plans | None = None
         self._writer: LogWriter | None = None
         self._recording: Recording | None = None
+        self._shipment: Shipment | None = None
         self._prepared: Snapshot | None = None
         self._call_s: float | None = None  # set once the end was ordered
         self._last_call: asyncio.TimerHandle | None = None
@@ -65,6 +67,8 @@ class Process:
         await self._done.wait()
         if self._writer is not None:
             self._writer.close()
+        if self._shipment is not None:
+            await asyncio.to_thread(self._shipment.close)
         self._child.send(Failed(self._failed) if self._failed else Drained())
         self._child.close()
         await self._child.wait_closed()
@@ -82,13 +86,16 @@ class Process:
             return
         try:
             snapshot = decode(message.snapshot)
-            logs.configure(snapshot.log_format, process="recorder")
+            logs.configure(snapshot.log_format, snapshot.logs, process="recorder")
             self._plans = Plans(snapshot, logs.emit)
         except ValueError as e:
             self._fail(f"the recorder cannot use its configuration: {e}")
             return
         self._writer = LogWriter(snapshot.pairs, self._slot, logs.emit)
         self._recording = Recording(self._plans, self._writer, snapshot.pairs.flush, logs.emit, self._on_end)
+        self._shipment = shipment(snapshot.logs, logs.emit)
+        if self._shipment is not None:
+            self._recording.also = self._shipment.take
         task = asyncio.get_running_loop().create_task(self._listen_for_workers(), name="recorder listens")
         self._tasks.add(task)
         task.add_done_callback(self._listens)
@@ -148,6 +155,9 @@ class Process:
         assert self._recording is not None
         assert self._writer is not None
         stats = self._recording.tallies.stats(self._writer.log_bytes)
+        stats.counters.update(logs.counters())
+        if self._shipment is not None:
+            stats.counters.update(self._shipment.counters())
         return Heartbeat(stats, healthy=not self._writer.trouble, note=self._writer.trouble)
 
     # -- the end ---------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -48,6 +48,7 @@ class Recording:
     def __init__(self, plans: Plans, writer: LogWriter, flush_s: float, emit: Emit, on_end: Callable[[], None]) -> None:
         self.flush_s = flush_s
         self.tallies = Tallies()
+        self.also: Callable[[Sequence[Line]], None] | None = None  # who else gets what stands in the log; never blocks
         self.turns = Turns(self._work, self._over)
         self._plans = plans
         self._writer = writer
@@ -197,6 +198,8 @@ class Recording:
         for connection, seq, status, lines in entries:
             if status == LOGGED:
                 self.tallies.logged(lines)
+                if self.also is not None:
+                    self.also(lines)
                 if seq > connection.mark.seq:
                     connection.mark = Mark(seq)
                     self._marks[connection.worker, connection.boot] = connection.mark

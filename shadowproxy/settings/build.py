@@ -39,6 +39,9 @@ def build(settings: Settings, log_format: str) -> s.Snapshot:
         gates=settings.gates,
         pairs=_pairs(settings.pairs),
         notify=tuple(s.Notify(**notify.values()) for notify in settings.notify),
+        logs=s.Logs(
+            profile=settings.logs.profile, ship=s.Ship(**settings.logs.ship.values()) if settings.logs.ship else None
+        ),
         metrics=_metrics(settings.metrics),
         log_format=log_format,
     )

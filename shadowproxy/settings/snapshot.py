@@ -236,6 +236,18 @@ class Graphite(_Struct, frozen=True, kw_only=True):
     buffer: int = 1 << 20
 
 
+class Ship(_Struct, frozen=True, kw_only=True):
+    to: str  # HOST:PORT
+    what: tuple[str, ...] = ("events",)  # events | pairs
+    rate: int = 1000  # lines a second
+    buffer: int = 4 << 20
+
+
+class Logs(_Struct, frozen=True, kw_only=True):
+    profile: str = "plain"  # plain | ecs
+    ship: Ship | None = None
+
+
 class Metrics(_Struct, frozen=True, kw_only=True):
     every: float = 10.0
     statsd: StatsD | None = None
@@ -263,6 +275,7 @@ class Snapshot(_Struct, frozen=True, kw_only=True):
     gates: tuple[str, ...] | None = None
     pairs: Pairs
     notify: tuple[Notify, ...] = ()
+    logs: Logs = Logs()
     metrics: Metrics = Metrics()
     ramp: Ramp | None = None
     log_format: str = "json"  # console | json

@@ -117,6 +117,8 @@ def status(**more: Any) -> dict[str, Any]:
                 'pairs_decided_total{candidate="v2"}': 40.0,
                 'pairs_unlogged_total{reason="disk"}': 1.0,
                 'pushed_total{to="graphite"}': 100.0,
+                'shipped_total{what="pairs"}': 7.0,
+                'ship_dropped_total{what="pairs"}': 0.0,
                 'push_dropped_total{to="graphite"}': 0.0,
             },
             "histograms": {

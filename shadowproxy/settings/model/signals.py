@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from shadowproxy.settings import fields as f
 from shadowproxy.settings.model.section import Section, optional, required
 
@@ -23,3 +25,17 @@ class Metrics(Section):
     every: f.Duration = optional("10s", "How often figures are pushed.")
     statsd: StatsD | None = optional(None, "Push to StatsD or DogStatsD.")
     graphite: Graphite | None = optional(None, "Push to Graphite.")
+
+
+class Ship(Section):
+    to: f.Target = required("HOST:PORT of a TCP server that takes one JSON object a line.")
+    what: tuple[Literal["events", "pairs"], ...] = optional(
+        ("events",), "events: what the proxy logs about itself; pairs: the lines of the pair log."
+    )
+    rate: f.Count = optional(1000, "Lines a second and process, at most; what is beyond is dropped, and counted.")
+    buffer: f.Size = optional("4MiB", "Kept for a server that is away, per process; what is beyond is dropped.")
+
+
+class Logs(Section):
+    profile: Literal["plain", "ecs"] = optional("plain", "Fields of JSON lines: our own, or Elastic Common Schema.")
+    ship: Ship | None = optional(None, "Also send lines to a server: Logstash (json_lines), rsyslog (imtcp), Vector.")
