@@ -12,6 +12,7 @@ from bench.experiment import Experiment, run
 # In the order in which `all` runs them; those marked take part in `all --quick`.
 EXPERIMENTS: dict[str, tuple[str, bool]] = {
     "peers": ("CPU per request, throughput and added latency beside nginx, Envoy, HAProxy and an aiohttp proxy", True),
+    "isolation": ("production beside candidates that misbehave, and beside nginx's and Envoy's mirror", True),
 }
 
 

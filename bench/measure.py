@@ -74,20 +74,20 @@ def measure(scenario: Scenario, proxy: str, load: Load, program: str) -> Sample:
     """Measures one proxy in one scenario; `program` is nginx. Raises MeasurementError."""
     with TemporaryDirectory(prefix="shadowproxy-bench-") as directory, ExitStack() as stack:
         place = Path(directory)
-        ports = _Ports(*_free_ports(5))
+        ports = _Ports(*free_ports(5))
         log = place / "stderr"
         models = place / "models"
         models.mkdir()
         answering = replace(scenario, candidate=b"") if proxy == "nginx-bodyless" else scenario
         text = nginx.models(models, answering, ports.production, ports.candidate, ports.status)
         upstreams = stack.enter_context(pinned(nginx.command(program, models, text), load.load_core, models, log))
-        _wait_until_answering(ports.production, log)
+        wait_until_answering(ports.production, log)
         with ExitStack() as inner:
             pid, target = os.getpid(), ports.production
             if proxy != "direct":
                 command = _command(proxy, place, scenario, ports, program)
                 pid, target = inner.enter_context(pinned(command, load.proxy_core, _CLONE, log)).pid, ports.listen
-                _wait_until_answering(target, log)
+                wait_until_answering(target, log)
                 settle(pid)
             before = _received(ports.status)
             window = asyncio.run(_offer(load, target, lambda: _processes(proxy, pid), lambda: tree(upstreams.pid)))
@@ -197,7 +197,7 @@ def _sample(scenario: Scenario, proxy: str, window: _Window, received: int, reco
     )
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     sockets = [socket.socket() for _ in range(count)]
     try:
         for each in sockets:
@@ -217,7 +217,7 @@ def _get(port: int) -> str:
         return str(answer.read().decode())
 
 
-def _wait_until_answering(port: int, log: Path) -> None:
+def wait_until_answering(port: int, log: Path) -> None:
     deadline = time.monotonic() + _READY_S
     while True:
         try:

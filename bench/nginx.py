@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from bench.scenarios import Scenario
@@ -69,6 +70,12 @@ _MIRROR_LOCATION = """\
       proxy_pass http://candidate$request_uri;
     }
 """
+_MIRROR_TO = """\
+    location = /mirror-{name} {{
+      internal;
+      proxy_pass {scheme}://{name}$request_uri;
+    }}
+"""
 
 
 def models(place: Path, scenario: Scenario, production: int, candidate: int, status: int) -> str:
@@ -88,6 +95,21 @@ def proxy(place: Path, scenario: Scenario, listen: int, production: int, candida
         port=listen,
         mirror=_MIRROR if scenario.mirrors else "",
         mirror_location=_MIRROR_LOCATION if scenario.mirrors else "",
+    )
+    return _FRAME.format(place=place, servers=server)
+
+
+def mirroring(place: Path, listen: int, production: int, candidates: Mapping[str, tuple[int, bool]]) -> str:
+    """The configuration of a peer that mirrors to several; `candidates`: name → (port, whether over TLS)."""
+    upstreams = [_UPSTREAM.format(name="production", port=production)]
+    upstreams += [_UPSTREAM.format(name=name, port=port) for name, (port, _) in candidates.items()]
+    server = _PROXY.format(
+        upstreams="\n".join(upstreams),
+        port=listen,
+        mirror="".join(f"      mirror /mirror-{name};\n" for name in candidates),
+        mirror_location="".join(
+            _MIRROR_TO.format(name=name, scheme="https" if tls else "http") for name, (_, tls) in candidates.items()
+        ),
     )
     return _FRAME.format(place=place, servers=server)
 
