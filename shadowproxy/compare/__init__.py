@@ -7,7 +7,7 @@ compare(rules, production, shadow).as_dict()
 """
 
 from shadowproxy.compare.answer import Answer
-from shadowproxy.compare.assessment import Assessed, assess, protocol_of
+from shadowproxy.compare.assessment import Assessed, assess
 from shadowproxy.compare.comparison import Comparison, compare
 from shadowproxy.compare.jsonpath import Path, compile_path
 from shadowproxy.compare.rules import Rules, compile_rules
@@ -22,5 +22,4 @@ __all__ = [
     "compare",
     "compile_path",
     "compile_rules",
-    "protocol_of",
 ]

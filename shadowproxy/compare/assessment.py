@@ -43,11 +43,6 @@ class Assessed(msgspec.Struct, frozen=True):
     unfit: str  # one of UNFIT, "" when it can be compared
 
 
-def protocol_of(rules: Rules, method: str, target: str) -> str:
-    """The name of the preset that a request suggests, "" where there is none."""
-    return rules.plans_for(method, target)[0].protocol
-
-
 def assess(rules: Rules, method: str, target: str, answer: Answer, like: Assessed | None = None) -> Assessed:
     """What one answer says. With `like`, an answer assessed for the same request, equal bytes are not read twice."""
     content_type = answer.header("content-type")

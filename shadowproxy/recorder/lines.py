@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any, Final, NamedTuple
 
-from shadowproxy.compare import compare, protocol_of
+from shadowproxy.compare import compare
 from shadowproxy.core.outcome import TIMEOUT
 from shadowproxy.pairlog.body import NO_BODY
 from shadowproxy.pairlog.record import (
@@ -118,7 +118,7 @@ class _Page:
             src=src,
             origin=LIVE,
             route=route.name,
-            protocol=self.production.assessed.protocol or protocol_of(route.rules, *self.request),
+            protocol=self.production.assessed.protocol,
             answered_by=self.plan.upstreams[pair.answered_by][0],
             warmup=bool(pair.flags & frames.WARMUP),
             slices={name: slice_text(extractor.find(source)) for name, extractor in route.slices},

@@ -11,7 +11,7 @@ from shadowproxy.compare import Answer, Assessed, assess
 from shadowproxy.compare.lift import Form
 from shadowproxy.core.outcome import CLIENT_ABORTED, COMPLETE, DROPPED, OUTCOMES
 from shadowproxy.pairlog.body import NO_BODY, WITHHELD_BODY, StoredBody, stored
-from shadowproxy.pairlog.record import ExchangeRecord, Timing, exchange_record, fragment, latency_ms
+from shadowproxy.pairlog.record import ExchangeRecord, Stream, Timing, exchange_record, fragment, latency_ms
 from shadowproxy.recorder import heads
 from shadowproxy.recorder.coding import Decoded, decode
 from shadowproxy.recorder.heads import Field
@@ -124,15 +124,24 @@ class Side:
             headers=stored_fields(self.fields, self.plan.headers),
             body_bytes=exchange.body_bytes,
             timing=self.timing,
-            stream=stream_of(frames.arrivals(exchange.arrivals), self._raw, heads.value_of(self.fields, "content-type"))
-            if exchange.arrivals
-            else None,
+            stream=self._stream() if exchange.arrivals else None,
         )
         if not with_body or exchange.status == 0:
             return exchange_record(record, NO_BODY)
         truncated = bool(exchange.flags & frames.BODY_TRUNCATED)
         body = stored_body(self._raw, self.decoded, self.shown, self.plan.store_up_to, truncated)
         return exchange_record(record, body)
+
+    def _stream(self) -> Stream | None:
+        content_type = heads.value_of(self.fields, "content-type")
+        # Arrivals count bytes as they came: below a content coding nobody knows which event they ended.
+        is_plain = self.decoded.body == self._raw
+        return stream_of(
+            frames.arrivals(self.exchange.arrivals),
+            self._raw if is_plain else b"",
+            content_type,
+            self.assessed.lifted.stream if is_plain else None,
+        )
 
     def fragment(self, with_body: bool) -> orjson.Fragment:
         made = self._fragments.get(with_body)

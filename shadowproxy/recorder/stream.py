@@ -1,60 +1,69 @@
 """How a streamed answer came: when its first part was there, how evenly the rest followed.
 
-For `text/event-stream` (WHATWG HTML §9.2.6) a part is an event with data, but for the closing `[DONE]`; its time is
-that of the arrival that completed it. For other answers a part is an arrival.
+For `text/event-stream` a part is an event with data (not the closing `[DONE]`); its time is that of the arrival that
+completed it. Of a protocol that is known the first token is the first event that carries a piece of the answer, and the
+server's own count of tokens divides the time from there to the last such event; else every event is one. For other
+answers, and for streams whose content coding hides where events end, a part is an arrival.
 """
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
-from collections.abc import Iterator
-from itertools import pairwise
-from typing import Final
+from collections.abc import Sequence
+from itertools import compress, pairwise
 
+from shadowproxy.compare.streams.events import MEDIA_TYPE, events, iter_events
+from shadowproxy.compare.streams.folded import Shape
 from shadowproxy.pairlog.record import Stream, ms
 
-EVENT_STREAM: Final = "text/event-stream"
-_BLANK_LINE: Final = re.compile(rb"\r\n\r\n|\n\n|\r\r")
-_DATA: Final = re.compile(rb"(?:^|[\r\n])data:? ?([^\r\n]*)")
-_DONE: Final = b"[DONE]"
 
+def stream_of(
+    arrivals: list[tuple[int, int]], body: bytes, content_type: str | None, shape: Shape | None = None
+) -> Stream | None:
+    """`arrivals`: (ns since the exchange's start, bytes of the body so far); `body` as received, maybe a prefix.
 
-def stream_of(arrivals: list[tuple[int, int]], body: bytes, content_type: str | None) -> Stream | None:
-    """`arrivals`: (ns since the exchange's start, bytes of the body so far); `body` as received, maybe a prefix."""
+    `shape` is what comparison read of the same bytes, None where it read nothing. An empty body stands for one whose
+    events cannot be told.
+    """
     if not arrivals:
         return None
-    times = list(_events(arrivals, body)) if _is_event_stream(content_type) else [at for at, _ in arrivals]
-    if not times:
-        return Stream(0, None, None, None)
-    gaps = [after - before for before, after in pairwise(times)]
-    return Stream(
-        events=len(times),
-        first_token_ms=ms(times[0]),
-        per_token_ms=round(sum(gaps) / len(gaps) / 1e6, 3) if gaps else None,
-        max_gap_ms=ms(max(gaps)) if gaps else None,
-    )
+    if not _is_event_stream(content_type) or not body:
+        times = [at for at, _ in arrivals]
+        return _stream(len(times), times, None)
+    if shape is None:
+        times = _times(arrivals, [event.end for event in events(body, whole=True)])
+        return _stream(len(times), times, None)
+    times = _times(arrivals, shape.ends)
+    return _stream(len(times), list(compress(times, shape.carries)), shape.tokens)
 
 
 def first_part_ns(arrivals: list[tuple[int, int]], body: bytes, content_type: str | None) -> int | None:
-    """When the first part was there, as `stream_of` tells it; the rest is not looked at."""
+    """When the first part was there, whatever it carried; the rest is not looked at."""
     if not arrivals:
         return None
     if not _is_event_stream(content_type):
         return arrivals[0][0]
-    return next(_events(arrivals, body), None)
+    first = next(iter_events(body, whole=True), None)
+    return None if first is None else _times(arrivals, [first.end])[0]
 
 
 def _is_event_stream(content_type: str | None) -> bool:
-    return content_type is not None and content_type.partition(";")[0].strip().lower() == EVENT_STREAM
+    return content_type is not None and content_type.partition(";")[0].strip().lower() == MEDIA_TYPE
 
 
-def _events(arrivals: list[tuple[int, int]], body: bytes) -> Iterator[int]:
+def _times(arrivals: list[tuple[int, int]], ends: Sequence[int]) -> list[int]:
     lengths = [length for _, length in arrivals]
-    start = 0
-    for blank in _BLANK_LINE.finditer(body):
-        data = _DATA.search(body[start : blank.start()])
-        if data is not None and data[1].strip() != _DONE:
-            arrival = bisect_left(lengths, blank.end())
-            yield arrivals[min(arrival, len(arrivals) - 1)][0]
-        start = blank.end()
+    last = len(arrivals) - 1
+    return [arrivals[min(bisect_left(lengths, end), last)][0] for end in ends]
+
+
+def _stream(count: int, times: list[int], tokens: int | None) -> Stream:
+    """`times` are those of the parts that carry something."""
+    parts = tokens if tokens is not None else len(times)
+    return Stream(
+        events=count,
+        first_token_ms=ms(times[0]) if times else None,
+        per_token_ms=round((times[-1] - times[0]) / (parts - 1) / 1e6, 3) if times and parts > 1 else None,
+        max_gap_ms=ms(max(after - before for before, after in pairwise(times))) if len(times) > 1 else None,
+        tokens=tokens,
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from shadowproxy.compare import protocol_of
 from shadowproxy.compare.decision import KINDS
 from shadowproxy.compare.presets import NAMES, PRESETS, Preset, recognise
 from shadowproxy.compare.readers import READERS
@@ -43,12 +42,12 @@ REQUESTS = [
 @pytest.mark.parametrize(("method", "target", "name"), REQUESTS)
 def test_a_request_is_recognised_by_method_and_path(method: str, target: str, name: str) -> None:
     assert name in {preset.name for preset in recognise(method, target)} or (not name and not recognise(method, target))
-    assert protocol_of(rules(), method, target) == name
+    assert rules().plans_for(method, target)[0].protocol == name
 
 
 def test_a_route_may_name_its_protocol_or_have_none() -> None:
-    assert protocol_of(rules(protocol="open-inference"), "POST", "/predict") == "open-inference"
-    assert protocol_of(rules(protocol="none"), "POST", "/v2/models/digits/infer") == ""
+    assert [p.protocol for p in rules(protocol="open-inference").plans_for("POST", "/predict")] == ["open-inference"]
+    assert [p.protocol for p in rules(protocol="none").plans_for("POST", "/v2/models/digits/infer")] == [""]
 
 
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from shadowproxy.compare.lift import lift_events
 from shadowproxy.pairlog.record import Stream
 from shadowproxy.recorder.stream import stream_of
 
@@ -50,3 +51,28 @@ def test_of_other_answers_each_arrival_counts() -> None:
 
 def test_a_body_of_which_only_the_beginning_was_kept_counts_what_is_there() -> None:
     assert stream_of(at((1, 11), (9, 5000)), b"data: one\n\ndata: tw", SSE) == Stream(1, 1.0, None, None)
+
+
+CHAT = (
+    b'data: {"choices":[{"index":0,"delta":{"role":"assistant"}}]}\n\n',
+    b'data: {"choices":[{"index":0,"delta":{"content":"a"}}]}\n\n',
+    b'data: {"choices":[{"index":0,"delta":{"content":"b c"}}]}\n\n',
+    b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n',
+    b'data: {"choices":[],"usage":{"completion_tokens":4}}\n\n',
+    b"data: [DONE]\n\n",
+)
+
+
+@pytest.mark.parametrize(("pieces", "per_token", "tokens"), [(CHAT, 10.0, 4), (CHAT[:4], 30.0, None)])
+def test_of_a_known_protocol_tokens_count(pieces: tuple[bytes, ...], per_token: float, tokens: int | None) -> None:
+    body = b"".join(pieces)
+    ends = [len(b"".join(pieces[: n + 1])) for n in range(len(pieces))]
+    arrivals = at(*((10 + 30 * n, end) for n, end in enumerate(ends)))
+    shape = lift_events(body, ["openai-chat"]).stream
+    # The role comes at 10 ms and carries nothing; the first piece at 40 ms, the last at 70 ms.
+    # 30 ms for 4 tokens are 10 ms each after the first; without usage 2 events are 2 tokens.
+    assert stream_of(arrivals, body, SSE, shape) == Stream(min(len(pieces), 5), 40.0, per_token, 30.0, tokens)
+
+
+def test_events_below_a_content_coding_are_arrivals() -> None:
+    assert stream_of(at((10, 1), (12, 2)), b"", SSE) == Stream(2, 10.0, 2.0, 2.0)

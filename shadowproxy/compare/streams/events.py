@@ -1,7 +1,6 @@
 """Server-sent events (WHATWG HTML §9.2.6): bytes in, events out, each with the place in the body where it was whole.
 
-Lines end with LF, CRLF or CR; a line that begins with `:` is a comment; several `data` lines are one text. What stands
-behind the last empty line is taken for an event too: some servers do not end their last one.
+Lines end with LF, CRLF or CR; a line that begins with `:` is a comment; several `data` lines are one text.
 """
 
 from __future__ import annotations
@@ -24,17 +23,27 @@ class Event(NamedTuple):
     end: int  # bytes of the body after which it is whole
 
 
-def events(body: bytes) -> list[Event]:
-    """The events with data, but for the closing `[DONE]`. Never raises: bytes that are no UTF-8 are replaced."""
-    return [event for event in _all(body) if event.data and event.data.strip() != DONE]
+def events(body: bytes, whole: bool = False) -> list[Event]:
+    """The events with data, but for the closing `[DONE]`. Never raises: bytes that are no UTF-8 are replaced.
+
+    What stands behind the last empty line is an event too, as some servers do not end their last one, unless only
+    `whole` ones count.
+    """
+    return list(iter_events(body, whole))
 
 
-def _all(body: bytes) -> Iterator[Event]:
+def iter_events(body: bytes, whole: bool = False) -> Iterator[Event]:
+    """As `events`, read one by one."""
+    return (event for event in _all(body, whole) if event.data and event.data.strip() != DONE)
+
+
+def _all(body: bytes, whole: bool) -> Iterator[Event]:
     start = len(_BOM) if body.startswith(_BOM) else 0
     for blank in _BLANK_LINE.finditer(body, start):
         yield _event(body[start : blank.start()], blank.end())
         start = blank.end()
-    yield _event(body[start:], len(body))
+    if not whole:
+        yield _event(body[start:], len(body))
 
 
 def _event(block: bytes, end: int) -> Event:
