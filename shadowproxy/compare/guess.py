@@ -10,7 +10,8 @@
     another number, another array of numbers      number (an array agrees when all of it does)
     anything else                                 opaque
 
-An array around a single value is that value. The other side of a pair is read as production was: a row that should be
+An array around a single value is that value. Where the whole answer is an array that is no such decision, its elements
+are the items. The other side of a pair is read as production was: a row that should be
 probabilities and does not sum to 1 is a broken row, not another kind of decision.
 """
 
@@ -38,6 +39,13 @@ def kind_of(item: Any) -> tuple[str, Any]:
     if item.__class__ is dict:
         return _of_object(item)
     return (NUMBER if item.__class__ is float else LABEL), item
+
+
+def items_of(answer: Any) -> list[Any]:
+    """The items of a whole answer: an array is a batch unless all of it is one decision."""
+    if answer.__class__ is not list or kind_of(answer)[0] in (PROBABILITIES, BOXES):
+        return [answer]
+    return answer
 
 
 def read_as(kind: str, item: Any) -> tuple[str, Any]:

@@ -250,7 +250,7 @@ PRESETS: Final = (
         shape=("$[0].label", "$[0][0].label"),
         rounded=(("$", "FP32"),),
         reader="guess",
-        at=("$[*][*]", "$"),
+        at=("$",),
     ),
     Preset(
         name="tei-rerank",

@@ -73,6 +73,8 @@ def _read_guess(prediction: Prediction, value: Any, like: str) -> Decision:
         return NOT_FOUND
     if located[0][1].__class__ is dict and {"shape", "values"} <= located[0][1].keys():  # Seldon's tensor
         raw = tensors.rows(located[0][1]["values"], located[0][1]["shape"])
+    elif not located[0][0]:  # the root
+        raw = guess.items_of(value)
     else:
         raw = [item for _, item in located]
     kind = prediction.kind

@@ -16,7 +16,7 @@ from shadowproxy.compare.decision import KINDS, OPAQUE, Prediction
 from shadowproxy.compare.jsonpath import Path, Steps, compile_path
 from shadowproxy.compare.marks import Mark, Place, root_of
 from shadowproxy.compare.presets import AUTO, BY_NAME, NAMES, NONE, PRESETS, Preset, has, recognise
-from shadowproxy.compare.tolerance import BY_DATATYPE, Tolerance
+from shadowproxy.compare.tolerance import BY_DATATYPE, EXACT, Tolerance, wider
 
 _REVISION = 2
 _HEADER = "header:"
@@ -129,7 +129,10 @@ class Plans(dict[str, Plan]):
         own = self._own
         if own is not None and (self._has_place or own.kind == OPAQUE or not (preset.at or preset.reader != "path")):
             return own
-        said = own or Prediction(kind=preset.kind, tolerance=self._tolerance)
+        tolerance = self._tolerance
+        for _, datatype in preset.rounded:
+            tolerance = wider(tolerance, self._datatypes.get(datatype, EXACT))
+        said = own or Prediction(kind=preset.kind, tolerance=tolerance)
         return msgspec.structs.replace(
             said,
             at=tuple(compile_path(path) for path in preset.at),
