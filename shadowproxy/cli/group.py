@@ -65,6 +65,15 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
             "One request's pairs, side by side.",
             ("shadowproxy show 0190c3a5-7b1e-7c4e-9f00-2f6d1a7be001",),
         ),
+        "bench": Entry(
+            "shadowproxy.cli.bench",
+            "Open-loop load, with latency from when requests were due.",
+            (
+                "shadowproxy bench http://127.0.0.1:8080/v2/models/m/infer --rate 500 --body request.json",
+                "shadowproxy bench http://old:9001/ http://new:9002/ --rate 200 --body ./shadow-pairs",
+                "shadowproxy bench http://127.0.0.1:8080/ --rate max --threshold 'p99<=20ms' --format html",
+            ),
+        ),
         "sql": Entry(
             "shadowproxy.cli.sql",
             "Query the pair log with DuckDB.",
