@@ -21,6 +21,7 @@ from typing import Final, NamedTuple
 PAIRS, LEDGER, BODIES = "pairs", "ledger", "bodies"
 KINDS: Final = (PAIRS, LEDGER)
 LINES, COLUMNS = "jsonl", "parquet"
+CONVERTED, LEFT = "converted", "left"  # what became of lines that were to be columns
 
 _NAME: Final = re.compile(r"(pairs|ledger|bodies)-(\d{8}T\d{6}Z)-(\d+)-(\d+)-(\d+)\.(jsonl|parquet)")
 _TIME: Final = "%Y%m%dT%H%M%SZ"

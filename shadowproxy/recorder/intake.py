@@ -115,6 +115,10 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
 
     @property
+    def is_held(self) -> bool:
+        return self._paused
+
+    @property
     def is_over(self) -> bool:
         return self._ended
 
@@ -185,6 +189,11 @@ class Turns:
         self._over = over
         self._waiting: deque[Connection] = deque()
         self._scheduled = False
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether some worker is read more slowly than it sends."""
+        return any(connection.is_held for connection in self.connections)
 
     def want(self, connection: Connection) -> None:
         if connection not in self._waiting:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from shadowproxy import logs
+from shadowproxy.recorder.converting import Converting
 from shadowproxy.recorder.plans import Plans
 from shadowproxy.recorder.recording import Recording
 from shadowproxy.recorder.shipment import Shipment, shipment
@@ -25,6 +26,7 @@ from shadowproxy.wire.messages import (
     Drained,
     Failed,
     Heartbeat,
+    Hold,
     Prepare,
     Prepared,
     Stop,
@@ -44,6 +46,7 @@ class Process:
         self._child = Child(control_fd, "recorder", slot, self._on_message, self._on_orphaned)
         self._plans: Plans | None = None
         self._writer: LogWriter | None = None
+        self._converting: Converting | None = None
         self._recording: Recording | None = None
         self._shipment: Shipment | None = None
         self._prepared: Snapshot | None = None
@@ -59,12 +62,15 @@ class Process:
             Abort: self._abort,
             Drain: lambda _: self._end(LAST_CALL_S),
             Stop: lambda _: self._end(LAST_CALL_S),
+            Hold: self._hold,
         }
 
     async def run(self) -> int:
         """The exit code."""
         await self._child.connect()
         await self._done.wait()
+        if self._converting is not None:
+            await self._converting.close()
         if self._writer is not None:
             self._writer.close()
         if self._shipment is not None:
@@ -92,6 +98,7 @@ class Process:
             self._fail(f"the recorder cannot use its configuration: {e}")
             return
         self._writer = LogWriter(snapshot.pairs, self._slot, logs.emit)
+        self._converting = Converting(self._writer, logs.emit)
         self._recording = Recording(self._plans, self._writer, snapshot.pairs.flush, logs.emit, self._on_end)
         self._shipment = shipment(snapshot.logs, logs.emit)
         if self._shipment is not None:
@@ -137,6 +144,10 @@ class Process:
     def _abort(self, message: Abort) -> None:
         self._prepared = None
 
+    def _hold(self, message: Hold) -> None:
+        if self._converting is not None:
+            self._converting.hold()
+
     def _fail(self, why: str) -> None:
         """Told at the end: a message may come before there is anything to answer with."""
         self._failed = why
@@ -150,6 +161,10 @@ class Process:
         assert self._writer is not None
         self._writer.tick()
         self._writer.write_ledger()
+        if self._converting is not None:
+            if self._recording.turns.is_behind:
+                self._converting.hold()
+            self._converting.tick()
 
     def _heartbeat(self) -> Heartbeat:
         assert self._recording is not None

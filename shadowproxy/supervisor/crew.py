@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol
 
-from shadowproxy.wire.messages import Drained, Ready, ToSupervisor
+from shadowproxy.wire.messages import Drained, Heartbeat, Hold, Ready, ToSupervisor
 
 from .launch import Launcher
 from .life import Life
@@ -19,6 +19,7 @@ from .seat import Patience, Seat
 
 LOOK_S: Final = 0.25  # between two looks when nothing happens
 LATE_S: Final = 1.0  # a look later than this means that we did not run ourselves: nobody is judged by it
+LAG_S: Final = 0.05  # a loop as late as this serves its clients late
 
 
 class Events(Protocol):
@@ -149,6 +150,13 @@ class Crew:
         self._on_message(seat, life, message)
         if isinstance(message, Ready | Drained) or life.state == "draining":
             self.poke()
+
+    def spare(self, beat: Heartbeat) -> None:
+        """A worker's heartbeat: while its loop is late, whoever can wait leaves it the processor."""
+        if beat.stats.gauges.get("loop_lag_seconds", 0.0) > LAG_S:
+            for seat in self.of("recorder"):
+                if seat.life is not None:
+                    seat.life.send(Hold())
 
     # -- ends ------------------------------------------------------------------------------------------------------
 

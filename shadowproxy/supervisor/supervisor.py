@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 
 from shadowproxy.settings.snapshot import Snapshot
 from shadowproxy.settings.steering.verbs import VERBS
-from shadowproxy.wire.messages import Answer, Ask, Failed, Prepared, Ready, ToSupervisor
+from shadowproxy.wire.messages import Answer, Ask, Failed, Heartbeat, Prepared, Ready, ToSupervisor
 
 from . import sockets, status
 from .configuration import Configuration
@@ -190,6 +190,8 @@ class Supervisor:
             self._events("warning", f"{seat.role}.failed", slot=seat.slot, pid=life.pid, why=life.last_words)
         elif isinstance(message, Ask):
             self._asked(life, message)
+        elif isinstance(message, Heartbeat) and seat.role == "worker":
+            self._crew.spare(message)
 
     def _asked(self, life: Life, ask: Ask) -> None:
         body = ask.body if isinstance(ask.body, dict) else {}

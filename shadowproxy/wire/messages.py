@@ -11,6 +11,7 @@ Law: a message is `length:u32` (little-endian) and that many bytes of msgpack, a
     Drain      finish what is in flight, then exit      Failed     cannot go on: one sentence
     Stop       exit now                                 Ask        (admin) what the supervisor is to do or tell
     Answer     to Ask
+    Hold       (recorder) a worker's loop is late: leave it the processor
 
 Counters are cumulative totals of one boot, never deltas: whoever missed a message lost nothing.
 """
@@ -81,6 +82,10 @@ class Stop(_Message, frozen=True, tag=True):
     pass
 
 
+class Hold(_Message, frozen=True, tag=True):
+    pass
+
+
 class Answer(_Message, frozen=True, tag=True):
     id: int
     ok: bool
@@ -122,7 +127,7 @@ class Ask(_Message, frozen=True, tag=True):
     body: Any = None
 
 
-ToChild = Configure | Prepare | Commit | Abort | Hush | Drain | Stop | Answer
+ToChild = Configure | Prepare | Commit | Abort | Hush | Drain | Stop | Hold | Answer
 ToSupervisor = Ready | Prepared | Heartbeat | Drained | Failed | Ask
 
 _encoder = msgspec.msgpack.Encoder()
