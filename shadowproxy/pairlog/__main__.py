@@ -62,7 +62,7 @@ def _tell(segment: Segment, state: str, why: str) -> None:
 
 
 def _die_with_parent() -> None:
-    sys.stdin.buffer.read()
+    os.read(0, 1)  # by the descriptor: a thread that holds `sys.stdin` would be in the interpreter's way at its end
     os._exit(1)
 
 

@@ -91,6 +91,8 @@ class Converting:
             assert self._process.stdout is not None
             if self._closing:
                 self._signal(signal.SIGKILL)
+            elif self._clock() - self._disturbed_at < QUIET_S:  # while it was being started
+                self._stopped = self._signal(signal.SIGSTOP)
             async for line in self._process.stdout:
                 self._told(line)
             code = await self._process.wait()
