@@ -19,6 +19,7 @@ from .asking import NoAnswerError
 from .notices.notifier import Notifier
 from .push.pusher import Pusher
 from .reading import Reading, take
+from .stopping import Stopping
 from .view import View
 
 EVERY_S: Final = 1.0
@@ -33,9 +34,10 @@ class Background:
     def __init__(self, view: View, every_s: float = EVERY_S) -> None:
         self._view = view
         self._every_s = every_s
-        self._notifier = Notifier(view.snapshot.state)
+        self._stopping = Stopping(view.snapshot.state, view.asker)
+        self._notifier = Notifier(view.snapshot.state, more=self._stopping.take)
         self._pusher = Pusher()
-        self._followers: tuple[Follower, ...] = (self._notifier.look, self._pusher.look)
+        self._followers: tuple[Follower, ...] = (self._stopping.look, self._notifier.look, self._pusher.look)
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:

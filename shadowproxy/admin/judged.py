@@ -52,10 +52,16 @@ def _figures(verdicts: Records) -> Iterator[Metric]:
 def _starts(verdicts: Records) -> Metric:
     family = _family("trial_start_timestamp_seconds", "candidate")
     for name, record in verdicts.items():
-        began = (record.get("window") or {}).get("from")
-        if began:
-            family.add_metric([name[:MAX_VALUE]], datetime.fromisoformat(began).timestamp())
+        since = began(record)
+        if since is not None:
+            family.add_metric([name[:MAX_VALUE]], since)
     return family
+
+
+def began(record: Mapping[str, Any]) -> float | None:
+    """When the trial's first pair arrived, in seconds since 1970."""
+    first = (record.get("window") or {}).get("from")
+    return datetime.fromisoformat(first).timestamp() if first else None
 
 
 def _family(name: str, *labels: str) -> GaugeMetricFamily:

@@ -3,7 +3,8 @@
     verdict      PASS or FAIL is reached, or left again; a new trial begins undecided and says nothing of it
     breaker      copies to a candidate (or the twin) are stopped by its breaker in some worker, or flow again in all
     coverage     fewer pairs are in the log than `statistics.coverage` asks for, or enough again
-    promoted, rolled_back, stopped    from the history
+    promoted, rolled_back    from the history
+    stopped      a mirror has paused itself (`stopping.py`)
 
 Law: `changes` tells each change once, and writes into the memory that it was told. Breaker and coverage must have been
 seen so for SETTLED readings in a row: a figure that flickers is no news.
@@ -159,6 +160,14 @@ def _rolled_back(line: Mapping[str, Any], make: Make) -> Notice:
     )
 
 
+def _stopped(line: Mapping[str, Any], make: Make) -> Notice:
+    name = str(line["to"])
+    words = f" {line['headline']}" if line.get("headline") else ""
+    headline = f"No more copies go to {name}: {line['why']}.{words}"
+    facts = {key: line.get(key) for key in ("why", "verdict", "trial")}
+    return make(n.STOPPED, name, f"{name} stopped", headline, **facts)
+
+
 def _facts(line: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in line.items() if key not in ("v", "action", "candidate", "title", "headline")}
 
@@ -166,4 +175,5 @@ def _facts(line: Mapping[str, Any]) -> dict[str, Any]:
 _WORDS: Final[Mapping[str, Callable[[Mapping[str, Any], Make], Notice]]] = {
     "promoted": _promoted,
     "rolled_back": _rolled_back,
+    "stopped": _stopped,
 }

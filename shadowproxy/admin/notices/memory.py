@@ -46,14 +46,14 @@ def read(state: str) -> Memory:
         return Memory()
 
 
-def write(state: str, data: bytes) -> None:
-    """Whole or not at all. Raises OSError."""
+def write(state: str, name: str, data: bytes) -> None:
+    """A file of the state directory, whole or not at all. Raises OSError."""
     folder = Path(state)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    staged = folder / f".{FILE}.new"
+    staged = folder / f".{name}.new"
     descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with open(descriptor, "wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(staged, folder / FILE)
+    os.replace(staged, folder / name)

@@ -32,8 +32,12 @@ _log = structlog.get_logger()
 
 
 class Notifier:
-    def __init__(self, state: str, courier: Courier | None = None) -> None:
+    def __init__(
+        self, state: str, courier: Courier | None = None, more: Callable[[], list[dict[str, Any]]] = list
+    ) -> None:
+        """`more` gives what else happened since it was last asked, as lines of the history."""
         self._state = state
+        self._more = more
         self._courier = courier or Courier()
         self._memory = memories.read(state)
         self._watcher = Watcher()
@@ -49,7 +53,7 @@ class Notifier:
             self._resumed = True
             self._resume(reading.snapshot)
         before = msgspec.json.encode(self._memory)
-        history = await asyncio.to_thread(self._history.read_new)
+        history = [*await asyncio.to_thread(self._history.read_new), *self._more()]
         self._memory.history_bytes = self._history.bytes_read
         notices = self._watcher.changes(reading, history, self._memory, _maker(reading))
         due = [
@@ -94,7 +98,7 @@ class Notifier:
     async def _remember(self) -> None:
         async with self._writing:
             try:
-                await asyncio.to_thread(memories.write, self._state, msgspec.json.encode(self._memory))
+                await asyncio.to_thread(memories.write, self._state, memories.FILE, msgspec.json.encode(self._memory))
                 self._unwritable = False
             except OSError as e:
                 if not self._unwritable:

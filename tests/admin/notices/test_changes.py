@@ -127,6 +127,13 @@ def test_promotions_and_rollbacks_come_from_the_history() -> None:
     assert (rolled_back.event, rolled_back.candidate) == ("rolled_back", "v2")
 
 
+def test_a_mirror_that_stopped_itself_says_why() -> None:
+    line = {"action": "stopped", "to": "v2", "why": "its verdict is FAIL", "verdict": "FAIL", "headline": "Do not."}
+    [notice] = World().look(history=[line])
+    assert (notice.event, notice.headline) == ("stopped", "No more copies go to v2: its verdict is FAIL. Do not.")
+    assert notice.facts == {"why": "its verdict is FAIL", "verdict": "FAIL", "trial": None}
+
+
 def test_the_link_is_the_configured_address() -> None:
     world = World()
     world.snapshot = msgspec.structs.replace(SNAPSHOT, admin=Admin(link="https://shadow.internal/x"))
