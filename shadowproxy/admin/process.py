@@ -33,6 +33,7 @@ from shadowproxy.wire.messages import (
 from .app import build
 from .asking import Asker
 from .background import Background
+from .rollout import Rollout
 from .view import View
 
 BACKLOG: Final = 256
@@ -78,10 +79,13 @@ class AdminProcess:
         self._view.verdicts.start()
         background = Background(self._view)
         background.start()
+        rollout = Rollout(self._view)
+        rollout.start()
         self._child.ready()
         self._child.start_heartbeat(lambda: Heartbeat(background.stats()))
         drain = await self._end
         await asyncio.sleep(drain.delay_s)
+        await rollout.close()
         await background.close()
         await self._view.verdicts.close()
         try:

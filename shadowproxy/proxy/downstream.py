@@ -194,7 +194,7 @@ class Downstream(asyncio.Protocol):
         except Refused as e:
             self._refuse_unparsed(e)
             return
-        exchange = self.exchange = Exchange(worker, runtime, self, plan, arrival_ns)
+        exchange = self.exchange = runtime.exchange(worker, runtime, self, plan, arrival_ns)
         self.will_close = False
         head = plan.head
         try:

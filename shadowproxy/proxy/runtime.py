@@ -19,17 +19,23 @@ from shadowproxy.core.stateful import RULES
 from shadowproxy.http1 import serialise
 from shadowproxy.proxy.copies import CopyPlan, json_keys
 from shadowproxy.proxy.counters import RouteCounters
+from shadowproxy.proxy.exchange import Exchange
 from shadowproxy.proxy.heads import RequestHeads
 from shadowproxy.proxy.mirror import ANSWER_RESERVE
 from shadowproxy.proxy.plan import RequestPlan
+from shadowproxy.proxy.rewrite import LONGEST_BODY, RewritingExchange, rewrite_of
 from shadowproxy.wire import frames
 
 if TYPE_CHECKING:
     from shadowproxy.http1.request import RequestHead
-    from shadowproxy.proxy.exchange import Exchange
+    from shadowproxy.proxy.canary import Canary
+    from shadowproxy.proxy.downstream import Downstream
     from shadowproxy.proxy.mirror import Mirror
     from shadowproxy.proxy.production import Production
+    from shadowproxy.proxy.worker import Worker
     from shadowproxy.settings.snapshot import Candidate, Snapshot
+
+    MakeExchange = Callable[[Worker, "Runtime", Downstream, RequestPlan, int], Exchange]
 
 NS: Final = 1e9
 NO_PROTOCOL: Final = "none"  # what a route's `protocol` says where no protocol's rules are to be applied
@@ -128,6 +134,12 @@ class Runtime:
         self.via_11 = b"Via: 1.1 " + self.via + b"\r\n"
         self.via_10 = b"Via: 1.0 " + self.via + b"\r\n"
         self.production_host = _production_host(snapshot.production.host, production)
+        self.rewrite = rewrite_of(snapshot.production)
+        self.rewrites_body = self.rewrite is not None and self.rewrite.rewrites_body
+        if self.rewrites_body:
+            self.body_limit = min(self.body_limit, LONGEST_BODY)
+        self.exchange: MakeExchange = RewritingExchange if self.rewrites_body else Exchange
+        self.canary: Canary | None = None
         self.mirrored_methods = frozenset(method.encode() for method in snapshot.mirror.methods)
         self._trusted = [ipaddress.ip_network(network, strict=False) for network in snapshot.trusted_proxies]
         self.router = Router([route.match for route in snapshot.routes])
@@ -149,11 +161,13 @@ class Runtime:
         """A function that does not hold the runtime: it must go when the last of its requests has gone."""
         router, routes, no_route = self.router, self.routes, self.no_route
         host, methods, longest = self.production_host, self.mirrored_methods, self.longest_body
+        rewrite = self.rewrite
 
         def plan_of(head: RequestHead) -> RequestPlan:
             number = router.find(head.method, head.target, head.field)
             route = no_route if number is None else routes[number]
-            plan = RequestPlan(head, route, serialise.request_head(head, host))
+            request = serialise.request_head(head, host)
+            plan = RequestPlan(head, route, request if rewrite is None else rewrite.head(request, head))
             if head.websocket:
                 plan.refused = o.EXCLUDED_UPGRADE
             elif head.method not in methods:
@@ -179,8 +193,8 @@ class Runtime:
                 settings,
                 self.mirrors[settings.name],
                 self.copies[settings.name],
-                frames.FIRST_CANDIDATE + at,
-                ledger.row(settings.trial, settings.name, name),
+                self._role_of(settings, at),
+                ledger.row((counted := self._counted_as(settings, at)).trial, counted.name, name),
                 wanted is None or settings.name in wanted,
                 self._samplers[settings.name],
             )
@@ -196,8 +210,18 @@ class Runtime:
         seen = counters.setdefault(name or "", RouteCounters())
         return RoutePlan(number, name or "", candidates, entry, seen, is_guarded)
 
+    def _role_of(self, settings: Candidate, at: int) -> int:
+        """In the log: where the candidate stands in the snapshot."""
+        return frames.FIRST_CANDIDATE + at
+
+    def _counted_as(self, settings: Candidate, at: int) -> Candidate:
+        """Whose ledger row counts what is sent to this one."""
+        return settings
+
     def hush(self, names: frozenset[str]) -> None:
         """The kill switch, ahead of the configuration that will say the same."""
+        if self.canary is not None:
+            self.canary.is_on = self.canary.face.candidate.name not in names
         for route in (*self.routes, self.no_route):
             for entry in route.candidates:
                 entry.hush(entry.settings.name in names)
@@ -255,7 +279,7 @@ def _sampler(settings: Candidate, mirror: Mirror, draws: dict[str, Draw]) -> Cal
         return lambda _exchange: False
     draw = draws.get(settings.sample_key)
     if draw is None:
-        draw = draws[settings.sample_key] = Draw(_keyed(settings.sample_key))
+        draw = draws[settings.sample_key] = Draw(keyed(settings.sample_key))
 
     def is_due(exchange: Exchange) -> bool:
         is_below = draw.of(exchange) < share
@@ -266,7 +290,7 @@ def _sampler(settings: Candidate, mirror: Mirror, draws: dict[str, Draw]) -> Cal
     return is_due
 
 
-def _keyed(sample_key: str) -> Callable[[Exchange], bytes | None]:
+def keyed(sample_key: str) -> Callable[[Exchange], bytes | None]:
     kind, _, name = sample_key.partition(":")
     if kind == "header":
         field = name.lower().encode()

@@ -132,22 +132,40 @@ def _offer_twin(exchange: Exchange, twin: Entry, reason: int, due: bool, some_se
 
 def record(exchange: Exchange) -> None:
     """Production and all legs have ended: hand the pair to the recorder and give back what was held for it."""
-    legs = exchange.legs
     arrival_ns = exchange.arrival_ns
+    out: list[bytes | bytearray] = []
+    size = pack_own(exchange, out, frames.PRODUCTION, 0)
+    fates = []
+    count = 1
+    for leg in exchange.legs:
+        fates.append((leg.entry.row, leg.outcome))
+        size += leg.pack(out, arrival_ns)
+        count += 1
+    if exchange.twin_dropped:
+        count += 1
+        size += pack_dropped_twin(exchange, out)
+    # What was held for the pair is given back first: the frame takes its own share of the same budget.
+    exchange.release_cost()
+    offer_frame(exchange, out, size, count, fates, frames.PRODUCTION)
+
+
+def pack_own(exchange: Exchange, out: list[bytes | bytearray], role: int, flags: int) -> int:
+    """Append the exchange whose answer the client got; returns its length."""
     head, body = exchange.answer_head, exchange.answer_body
     error = exchange.error.encode()[: frames.MAX_ERROR] if exchange.error else b""
     came = b"".join(exchange.arrivals) if exchange.arrivals else b""
-    flags = frames.BODY_TRUNCATED if exchange.answer_truncated else 0
+    if exchange.answer_truncated:
+        flags |= frames.BODY_TRUNCATED
     if exchange.answer_close_delimited:
         flags |= frames.CLOSE_DELIMITED
     n_head, n_body, n_error, n_came = len(head), len(body), len(error), len(came)
     first = frames.exchange_head(
-        frames.PRODUCTION,
+        role,
         exchange.outcome,
         0,
         flags,
         exchange.status,
-        exchange.start_ns - arrival_ns,
+        exchange.start_ns - exchange.arrival_ns,
         exchange.connect_ns,
         exchange.sent_ns,
         exchange.first_byte_ns,
@@ -159,26 +177,24 @@ def record(exchange: Exchange) -> None:
         n_error,
         n_came,
     )
-    out = [first, head, body, error, came]
-    size = frames.EXCHANGE_BYTES + n_head + n_body + n_error + n_came
-    fates = []
-    count = 1
-    for leg in legs:
-        fates.append((leg.entry.row, leg.outcome))
-        size += leg.pack(out, arrival_ns)
-        count += 1
-    if exchange.twin_dropped:
-        count += 1
-        out.append(frames.exchange_head(frames.TWIN, 0, exchange.twin_dropped, 0, 0, *_NO_TIMES, 0, 0, 0, 0, 0))
-        size += frames.EXCHANGE_BYTES
-    # What was held for the pair is given back first: the frame takes its own share of the same budget.
-    exchange.release_cost()
-    _offer_frame(exchange, out, size, count, fates)
+    out += (first, head, body, error, came)
+    return frames.EXCHANGE_BYTES + n_head + n_body + n_error + n_came
 
 
-def _offer_frame(
-    exchange: Exchange, out: list[bytes | bytearray], size: int, count: int, fates: list[tuple[Row, int]]
+def pack_dropped_twin(exchange: Exchange, out: list[bytes | bytearray]) -> int:
+    out.append(frames.exchange_head(frames.TWIN, 0, exchange.twin_dropped, 0, 0, *_NO_TIMES, 0, 0, 0, 0, 0))
+    return frames.EXCHANGE_BYTES
+
+
+def offer_frame(
+    exchange: Exchange,
+    out: list[bytes | bytearray],
+    size: int,
+    count: int,
+    fates: list[tuple[Row, int]],
+    answered_by: int,
 ) -> None:
+    """`answered_by`: the role whose answer the client got."""
     body = exchange.body
     flags = 0
     if body is None:
@@ -194,7 +210,7 @@ def _offer_frame(
         generation,
         exchange.route.number,
         flags,
-        frames.PRODUCTION,
+        answered_by,
         exchange.arrival_us,
         request_id,
         head,

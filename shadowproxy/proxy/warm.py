@@ -21,7 +21,7 @@ async def connected(production: Production) -> str:
     attempts = []
     for endpoint in production.endpoints:
         pool = endpoint.pool
-        wanted = min(CONNECTIONS, pool.limit) - len(pool.idle)
+        wanted = min(CONNECTIONS - len(pool.idle), pool.limit - pool.open)
         for _ in range(wanted):
             future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
             attempts.append(future)

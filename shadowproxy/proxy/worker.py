@@ -27,6 +27,7 @@ from shadowproxy.core.ledger import TWIN, Ledger
 from shadowproxy.core.outcome import DRAINING, DROPPED, OUTCOMES, OVERLOAD, RECORDER_BEHIND
 from shadowproxy.core.rate import ConnectRate
 from shadowproxy.proxy import tls, warm
+from shadowproxy.proxy.canary import Canary, Face
 from shadowproxy.proxy.counters import Histogram, RouteCounters, label
 from shadowproxy.proxy.downstream import Downstream
 from shadowproxy.proxy.ids import Ids
@@ -36,7 +37,8 @@ from shadowproxy.proxy.recording import Recording
 from shadowproxy.proxy.runtime import Runtime
 from shadowproxy.proxy.timers import TICK_NS, Timers
 from shadowproxy.settings import snapshot as snapshots
-from shadowproxy.settings.snapshot import Candidate, Snapshot
+from shadowproxy.settings.snapshot import Candidate, Ramp, Snapshot
+from shadowproxy.settings.snapshot import Production as ProductionSettings
 from shadowproxy.wire.messages import Stats
 
 if TYPE_CHECKING:
@@ -144,8 +146,12 @@ class Worker:
         if self._prepared is None:
             return ""
         generation, snapshot, _ = self._prepared
-        production = self._production(snapshot, max(1, snapshot.workers), _upstream_contexts(snapshot), self._warmed)
-        problem = await warm.connected(production)
+        workers, contexts = max(1, snapshot.workers), _upstream_contexts(snapshot)
+        answering = [self._production(snapshot.production, workers, contexts.get(_PRODUCTION), self._warmed)]
+        if snapshot.ramp is not None:
+            answering.append(self._challenger(snapshot.ramp, workers, contexts, self._warmed))
+        problems = [problem for production in answering if (problem := await warm.connected(production))]
+        problem = next(iter(problems), "")
         if problem and self._prepared is not None and self._prepared[0] == generation:
             self.abort(generation)
         return problem
@@ -163,19 +169,25 @@ class Worker:
         workers = max(1, snapshot.workers)
         self._productions |= self._warmed
         self._warmed.clear()
-        production = self._production(snapshot, workers, contexts, self._productions)
+        production = self._production(snapshot.production, workers, contexts.get(_PRODUCTION), self._productions)
         targets = {candidate.name: self._mirror(candidate, workers, contexts) for candidate in _targets(snapshot)}
         self.budget.limit = snapshot.mirror.max_buffered
         self.max_connections = max(1, -(-snapshot.limits.connections // workers))
         self._snapshots[snapshot.generation] = data
-        self.runtime = self._runtimes[snapshot.generation] = Runtime(
+        runtime = self._runtimes[snapshot.generation] = Runtime(
             snapshot, production, targets, self.ledger, self._routes
         )
-        self.runtime.hush(self._hushed)
+        answering = {id(production)}
+        if snapshot.ramp is not None:
+            challenger = self._challenger(snapshot.ramp, workers, contexts, self._productions)
+            answering.add(id(challenger))
+            self._ramp(runtime, snapshot.ramp, challenger, targets)
+        runtime.hush(self._hushed)
+        self.runtime = runtime
         self._forget_snapshots()
         for connection in list(self.connections):
             connection.outlive(snapshot.generation - MAX_SNAPSHOTS)
-        for key, old in [(key, old) for key, old in self._productions.items() if old is not production]:
+        for key, old in [(key, old) for key, old in self._productions.items() if id(old) not in answering]:
             del self._productions[key]
             old.close()
         self.rate.divide(list(targets))
@@ -184,11 +196,23 @@ class Worker:
             del self._mirrors[key]
             gone.pool.close()
 
+    def _ramp(self, runtime: Runtime, ramp: Ramp, challenger: Production, targets: dict[str, Mirror]) -> None:
+        """Let `runtime` give a share of its requests to the challenger."""
+        face = Face(runtime.snapshot, ramp, challenger, targets, self.ledger, self._routes)
+        self._runtimes[-runtime.generation] = face  # its requests may be the last that need the generation
+        runtime.canary = runtime.exchange = Canary(runtime, face, ramp)
+
+    def _challenger(self, ramp: Ramp, workers: int, contexts: Contexts, kept_in: dict[bytes, Production]) -> Production:
+        return self._production(ramp.challenger, workers, contexts.get(ramp.candidate), kept_in)
+
     def _production(
-        self, snapshot: Snapshot, workers: int, contexts: Contexts, kept_in: dict[bytes, Production]
+        self,
+        settings: ProductionSettings,
+        workers: int,
+        context: ssl.SSLContext | None,
+        kept_in: dict[bytes, Production],
     ) -> Production:
         """The one with these settings where there is one; else a new one, kept in `kept_in`."""
-        settings = snapshot.production
         own = (settings.timeouts, settings.connections, settings.keep_alive, settings.max_age)
         key = msgspec.json.encode([settings.name, settings.urls, settings.tls, own, workers])
         known = self._productions.get(key)
@@ -197,13 +221,13 @@ class Worker:
                 settings,
                 max(1, -(-settings.connections // workers)),
                 self.timers,
-                contexts.get(_PRODUCTION),
+                context,
                 random.randrange(len(settings.urls)),
             )
             known.durations = self._durations.setdefault(settings.name, known.durations)
         for endpoint in known.endpoints:
             if endpoint.pool.address.tls:
-                endpoint.pool.tls = contexts[_PRODUCTION]
+                endpoint.pool.tls = context
         return known
 
     def _mirror(self, candidate: Candidate, workers: int, contexts: Contexts) -> Mirror:
@@ -227,7 +251,7 @@ class Worker:
 
     def _forget_snapshots(self) -> None:
         """At most eight are kept, and older ones that a pair which waits, or a request in flight, will name."""
-        needed = {*self.recording.generations(), *self._runtimes}
+        needed = {*self.recording.generations(), *map(abs, self._runtimes)}
         for generation in sorted(self._snapshots)[:-MAX_SNAPSHOTS]:
             if generation not in needed:
                 del self._snapshots[generation]
@@ -425,7 +449,9 @@ def _upstream_contexts(snapshot: Snapshot) -> Contexts:
 
 
 def _targets(snapshot: Snapshot) -> list[Candidate]:
-    return [*snapshot.candidates, *([snapshot.twin] if snapshot.twin is not None else [])]
+    """Who gets copies: in a ramp production too, of what the candidate answers."""
+    incumbent = [snapshot.ramp.incumbent] if snapshot.ramp is not None else []
+    return [*snapshot.candidates, *([snapshot.twin] if snapshot.twin is not None else []), *incumbent]
 
 
 assert len(DROPPED) < 256, "a reason is one byte in a frame"

@@ -59,8 +59,14 @@ class Proxy:
     exit 0, no process left, no traceback or error event on stderr, and the laws of the ledger.
     """
 
-    def __init__(self, folder: Path, config: dict[str, Any], *, allowed: str = "", start: bool = True) -> None:
-        """`allowed`: a regular expression for the stderr lines of level error that this test expects."""
+    def __init__(
+        self, folder: Path, config: dict[str, Any], *, allowed: str = "", start: bool = True, steered: bool = False
+    ) -> None:
+        """`allowed`: a regular expression for the stderr lines of level error that this test expects.
+
+        `steered`: see `assert_laws`.
+        """
+        self._steered = steered
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self._listening, self._administering = reserve(), reserve()
@@ -160,7 +166,7 @@ class Proxy:
         self.process = None
         assert code == 0, f"exit code {code}\n{self.stderr}"
         self.assert_quiet()
-        return assert_laws(self.pairs)
+        return assert_laws(self.pairs, steered=self._steered)
 
     def kill(self) -> None:
         """SIGKILL for every process of this proxy."""

@@ -1,0 +1,80 @@
+"""A canary ramp's driver: it holds each share for its time, and lets the candidate's live verdict decide.
+
+    FAIL                                                ──▶ rolled back at once
+    the share was held, and judged since it began       ──▶ the next share; after the last one, a promotion
+
+Law: what is known of a ramp lies with the supervisor, so a driver that dies is succeeded by one that goes on. While
+nobody judges, nothing rises.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+import structlog
+
+from .asking import CHANGE_S, NoAnswerError, RefusedError
+from .view import View
+
+LOOK_S: Final = 0.5
+BY: Final = "ramp"
+
+_log = structlog.get_logger()
+
+
+class Rollout:
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._run(), name="admin.rollout")
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_S)
+            if self._view.snapshot.ramp is None:
+                continue
+            try:
+                await self.look()
+            except RefusedError as e:
+                _log.warning("ramp.waits", problems=list(e.problems))
+            except NoAnswerError as e:
+                _log.warning("ramp.waits", problems=[str(e)])
+            except Exception:  # noqa: BLE001 - this task's root: an unwatched ramp is worse than a loud one
+                _log.exception("ramp.fault")
+
+    async def look(self) -> None:
+        """One look, and what follows from it."""
+        ramp = (await self._view.status())["ramp"]
+        if ramp is None:
+            return
+        name = ramp["candidate"]
+        evidence = await self._view.evidence(name)
+        verdict = await self._view.verdicts.of(name)
+        if evidence["verdict"] == "FAIL":
+            await self._ask("rollback", ramp, evidence, reason=evidence["headline"] or "the verdict is FAIL")
+        elif verdict is not None and is_due(ramp, self._view.verdicts.judged_at_s * 1000, time.time() * 1000):
+            await self._ask("climb", ramp, evidence)
+        else:
+            self._view.verdicts.hurry()
+
+    async def _ask(self, verb: str, ramp: Mapping[str, Any], evidence: Mapping[str, Any], **more: Any) -> None:
+        wish = {"candidate": ramp["candidate"], "step": ramp["step"], "by": BY, "evidence": evidence, **more}
+        await self._view.asker.ask(verb, CHANGE_S, {**wish, "force": ramp["forced"]})
+
+
+def is_due(ramp: Mapping[str, Any], judged_at_ms: float, now_ms: float) -> bool:
+    """Whether the share was held for its time and judged within it."""
+    return judged_at_ms > ramp["since_ms"] and now_ms >= ramp["since_ms"] + ramp["hold_s"] * 1000

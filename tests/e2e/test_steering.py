@@ -1,0 +1,265 @@
+"""A proxy that is steered, promoted and rolled back under load: no request fails, and the counts balance."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shadowproxy.core.sampling import point
+from tests.support.api import Api
+from tests.support.client import Client, get, post
+from tests.support.load import Load, reaches, returns_the_body
+from tests.support.proxy import Proxy
+from tests.support.until import until
+from tests.support.upstream import Connection, Request, Upstream
+
+TURNS = 4  # of reload, promotion and rollback; the campaign takes 34, which are 102 changes
+
+
+class Models:
+    def __init__(self, stack: ExitStack) -> None:
+        self.v1, self.v2 = (stack.enter_context(Upstream(returns_the_body, keep=100_000)) for _ in range(2))
+        self.last_of_v2 = 0.0  # when v2 had its last request
+
+    def take_their_time(self) -> None:
+        """Models need some; it also keeps logs small enough to be judged quickly."""
+        pause = threading.Event()
+
+        def slow(connection: Connection, request: Request) -> None:
+            pause.wait(0.02)
+            returns_the_body(connection, request)
+
+        self.v1.handler = self.v2.handler = slow
+
+    def watch_v2(self) -> None:
+        def timed(connection: Connection, request: Request) -> None:
+            self.last_of_v2 = time.time()
+            returns_the_body(connection, request)
+
+        self.v2.handler = timed
+
+    def config(self, **more: Any) -> dict[str, Any]:
+        return {
+            "production": {"name": "v1", "url": self.v1.url},
+            "candidates": [{"name": "v2", "url": self.v2.url, "max_in_flight": 1000}],
+            **more,
+        }
+
+
+@pytest.fixture
+def models() -> Iterator[Models]:
+    with ExitStack() as stack:
+        yield Models(stack)
+
+
+def api(proxy: Proxy) -> Api:
+    return Api(proxy.admin_url.removeprefix("http://"))
+
+
+def answers(proxy: Proxy) -> str:
+    name: str = api(proxy).get("/api/v1/status")["production"]["name"]
+    return name
+
+
+def change_again_and_again(folder: Path, models: Models, turns: int) -> None:
+    with Proxy(folder, models.config(workers=2), steered=True) as proxy:
+        load = Load(proxy.address)
+        to = api(proxy)
+        until(reaches(load, 200), 30, "200 answers")
+        for turn in range(turns):
+            if turn % 2:
+                proxy.signal(signal.SIGHUP)
+            to.did("/api/v1/reload")
+            to.did("/api/v1/promote", {"candidate": "v2", "force": "a test"})
+            at = load.count
+            until(reaches(load, at + 50), 30, "answers of v2")
+            to.did("/api/v1/rollback")
+            at = load.count
+            until(reaches(load, at + 50), 30, "answers of v1")
+        load.stop()
+        load.wait()
+        assert load.lost == []
+        assert load.refused == 0
+        history = to.get("/api/v1/history?limit=1000")
+        assert [one["action"] for one in history["items"]] == ["rolled_back", "promoted"] * turns
+        log = proxy.stop()
+    by = {pair["answered_by"] for pair in log.pairs}
+    assert by == {"v1", "v2"}
+    trials = {(pair["trial"], pair["production"]["upstream"], pair["shadow"]["upstream"]) for pair in log.pairs}
+    assert len({trial for trial, _, _ in trials}) == len(trials)  # no trial mixes who was compared with whom
+    assert len(trials) == 2 * turns + 1
+
+
+def test_reloads_promotions_and_rollbacks_under_load_lose_no_request(tmp_path: Path, models: Models) -> None:
+    change_again_and_again(tmp_path, models, TURNS)
+
+
+@pytest.mark.campaign
+@pytest.mark.timeout(600)
+def test_a_hundred_reloads_promotions_and_rollbacks_lose_no_request(tmp_path: Path, models: Models) -> None:
+    change_again_and_again(tmp_path, models, 34)
+
+
+def test_the_kill_switch_is_in_force_in_every_worker_within_a_second(tmp_path: Path, models: Models) -> None:
+    """Also while a recorder hangs, which keeps the configuration from being changed everywhere."""
+    models.watch_v2()
+    with Proxy(tmp_path, models.config(workers=2), steered=True) as proxy, ThreadPoolExecutor(1) as pool:
+        load = Load(proxy.address)
+        until(lambda: len(models.v2.requests) > 200, 30, "copies")
+        recorder = proxy.pids("recorder")[0]
+        os.kill(recorder, signal.SIGSTOP)
+        try:
+            since = time.time()
+            pausing = pool.submit(api(proxy).did, "/api/v1/pause")
+            quiet_s = 1.5
+            until(lambda: time.time() - max(models.last_of_v2, since) > quiet_s, 20, "the end of copies", 0.05)
+            assert models.last_of_v2 - since < 1.0
+            at = load.count
+            until(reaches(load, at + 100), 30, "answers all the same")
+        finally:
+            os.kill(recorder, signal.SIGCONT)
+        pausing.result(60)
+        count, at = len(models.v2.requests), load.count
+        until(reaches(load, at + 300), 30, "answers after the pause")
+        assert len(models.v2.requests) == count
+        assert [one["paused"] for one in api(proxy).get("/api/v1/candidates")["items"]] == [True]
+        api(proxy).did("/api/v1/resume")
+        until(lambda: len(models.v2.requests) > count, 10, "copies again")
+        load.stop()
+        load.wait()
+        assert load.lost == []
+        log = proxy.stop()
+    assert log.reasons("v2", "excluded")["paused"] > 0
+
+
+RAMP = {"steps": ["20%", "100%"], "hold": "500ms"}
+QUICK: dict[str, Any] = {"statistics": {"bucket": "250ms", "at_least": {"pairs": 20}}}
+
+
+@pytest.mark.timeout(180)
+def test_a_ramp_promotes_a_good_model_and_no_user_notices(tmp_path: Path, models: Models) -> None:
+    models.take_their_time()
+    with Proxy(tmp_path, models.config(workers=2, **QUICK), steered=True) as proxy:
+        load = Load(proxy.address, clients=2)
+        to = api(proxy)
+        until(reaches(load, 100), 30, "answers")
+        to.did("/api/v1/promote", {"candidate": "v2", "force": "a test", "ramp": RAMP})
+        shares = set()
+
+        def is_promoted() -> bool:
+            status = to.get("/api/v1/status")
+            shares.add(status["ramp"]["share"] if status["ramp"] else None)
+            return bool(status["production"]["name"] == "v2")
+
+        until(is_promoted, 120, "the promotion at the end of the ramp", 0.1)
+        at = load.count
+        until(reaches(load, at + 100), 30, "answers of v2 alone")
+        load.stop()
+        load.wait()
+        assert load.lost == []
+        history = to.get("/api/v1/history")["items"]
+        assert [one["action"] for one in reversed(history)] == ["ramp_began", "ramp_raised", "promoted"]
+        assert (history[0]["by"], history[0]["forced"], history[0]["from"], history[0]["to"]) == (
+            "ramp",
+            "a test",
+            "v1",
+            "v2",
+        )
+        log = proxy.stop()
+    assert shares == {0.2, 1.0, None}
+    of_v2 = [pair for pair in log.pairs if pair["candidate"] == "v2"]
+    assert len({pair["trial"] for pair in of_v2}) == 1  # the ramp goes on with the trial that was there
+    for pair in of_v2:
+        assert (pair["production"]["upstream"], pair["shadow"]["upstream"]) == ("v1", "v2")
+        assert (pair["production"]["outcome"], pair["shadow"]["outcome"]) == ("complete", "complete")
+        assert pair["comparison"]["result"] == "same"
+        assert pair["shadow"]["timing_ms"]["total"] > 0
+    by_v2 = [point(pair["id"].encode()) for pair in of_v2 if pair["answered_by"] == "v2"]
+    assert min(by_v2) < 0.2 < max(by_v2)
+    copies = {request.head.get(b"x-shadow-candidate") for request in models.v1.requests}
+    assert copies == {None, b"v1"}  # the incumbent's copies are marked as such
+
+
+@pytest.mark.timeout(180)
+def test_users_stay_where_they_are_while_a_ramp_stands(tmp_path: Path, models: Models) -> None:
+    """A key is answered by one side only, and a rollback brings everybody back without a lost request."""
+    candidates = [{"name": "v2", "url": models.v2.url, "max_in_flight": 1000, "sample_key": "header:X-Request-ID"}]
+    with Proxy(tmp_path, models.config(workers=2, candidates=candidates), steered=True) as proxy:
+        load = Load(proxy.address, clients=2)
+        to = api(proxy)
+        ramp = {"steps": ["30%", "100%"], "hold": "10m"}
+        to.did("/api/v1/promote", {"candidate": "v2", "force": "a test", "ramp": ramp})
+        began = time.time()
+        at = load.count
+        until(reaches(load, at + 300), 60, "answers within the ramp")
+        ended = time.time()
+        assert to.post("/api/v1/promote", {"candidate": "v2", "force": "x", "ramp": ramp}).status == 409
+        to.did("/api/v1/rollback", {"reason": "enough"})
+        back = time.time()
+        at = load.count
+        until(reaches(load, at + 100), 30, "answers after it")
+        load.stop()
+        load.wait()
+        assert load.lost == []
+        log = proxy.stop()
+    seen = {"v1": 0, "v2": 0}
+    for pair in log.pairs:
+        sent = load.sent[int(pair["id"].removeprefix("load-"))]
+        is_low = point(pair["id"].encode()) < 0.3
+        if began < sent < ended:
+            assert pair["answered_by"] == ("v2" if is_low else "v1")
+            seen[pair["answered_by"]] += 1
+        elif sent > back:
+            assert pair["answered_by"] == "v1"
+    assert min(seen.values()) > 20
+
+
+REWRITTEN: dict[str, Any] = {
+    "headers": {"set": {"X-Model": "v2"}},
+    "json": {"set": {"$.model": "m2"}},
+    "path": {"replace": "/a", "with": "/b"},
+    "host": "v2.internal",
+}
+BODIES = [
+    post("/a/x?q=/a", b'{"model": "m1", "n": 1}'),
+    get("/a/x?q=/a", "Transfer-Encoding: chunked", method="POST")
+    + b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in (b'{"mod', b'el": "m1"', b', "n": 1}', b"")),
+]
+
+
+def test_a_promoted_model_is_spoken_to_as_it_was_while_it_was_tested(tmp_path: Path, models: Models) -> None:
+    """Path, header, host and body reach it rewritten, also from a canary's users, and the former production as sent."""
+    config = models.config(candidates=[{"name": "v2", "url": models.v2.url, **REWRITTEN}])
+    with Proxy(tmp_path, config, steered=True) as proxy:
+        to = api(proxy)
+
+        def speak() -> None:
+            with Client(proxy.address) as client:
+                for request in BODIES:
+                    answer = client.ask(request)
+                    assert (answer.status, answer.data) == (200, b'{"model": "m2", "n": 1}')
+
+        ramp = {"steps": ["100%"], "hold": "10m"}
+        to.did("/api/v1/promote", {"candidate": "v2", "force": "a test", "ramp": ramp})
+        speak()
+        to.did("/api/v1/promote", {"candidate": "v2", "force": "a test"})
+        speak()
+        models.v1.wait_requests(4)
+        log = proxy.stop()
+    for request in models.v2.requests:
+        assert request.target == b"/b/x?q=/a"
+        assert (request.head.get(b"x-model"), request.head.get(b"host")) == (b"v2", b"v2.internal")
+        assert request.body.data == b'{"model": "m2", "n": 1}'
+    for request in models.v1.requests:
+        assert (request.target, request.body.data) == (b"/a/x?q=/a", b'{"model": "m1", "n": 1}')
+        assert request.head.get(b"x-model") is None
+    assert {pair["request"]["body"] for pair in log.pairs} == {'{"model": "m1", "n": 1}'}
