@@ -77,4 +77,4 @@ class Rollout:
 
 def is_due(ramp: Mapping[str, Any], judged_at_ms: float, now_ms: float) -> bool:
     """Whether the share was held for its time and judged within it."""
-    return judged_at_ms > ramp["since_ms"] and now_ms >= ramp["since_ms"] + ramp["hold_s"] * 1000
+    return bool(judged_at_ms > ramp["since_ms"] and now_ms >= ramp["since_ms"] + ramp["hold_s"] * 1000)
