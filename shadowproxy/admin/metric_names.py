@@ -23,6 +23,7 @@ HELP: Final[Mapping[str, str]] = {
     "tunnels": "WebSocket tunnels.",
     "breaker_open": "Workers whose breaker for the candidate is not closed.",
     "gc_pause_seconds": "The longest last garbage collection of a worker.",
+    "cpu_throttled_ratio": "Share of the CPU quota's periods in which a worker was stopped, within the last second.",
     "loop_lag_seconds": "How late the slowest worker's event loop was within the last second.",
     "pairs_total": "Pairs recorded, by candidate and result of the comparison.",
     "pairs_agree_total": "Pairs in which the candidate decided as production did.",

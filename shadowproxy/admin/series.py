@@ -40,7 +40,7 @@ def by_label(series: Mapping[str, float], name: str, label: str) -> dict[str, fl
 
 
 # Everything else adds up over processes: connections, bytes, copies in flight.
-_WORST: Final = frozenset({"loop_lag_seconds", "gc_pause_seconds"})
+_WORST: Final = frozenset({"loop_lag_seconds", "gc_pause_seconds", "cpu_throttled_ratio"})
 
 
 def merge_gauges(gauges: Iterable[Mapping[str, float]]) -> dict[str, float]:

@@ -32,6 +32,7 @@ from shadowproxy.proxy.counters import Histogram, RouteCounters, label
 from shadowproxy.proxy.downstream import Downstream
 from shadowproxy.proxy.ids import Ids
 from shadowproxy.proxy.mirror import Mirror, ReadBudget
+from shadowproxy.proxy.pressure import MOST, Throttling
 from shadowproxy.proxy.production import Production
 from shadowproxy.proxy.recording import Recording
 from shadowproxy.proxy.runtime import Runtime
@@ -89,6 +90,8 @@ class Worker:
         self._lag_ns = 0
         self._worst_lag_ns = 0  # since the last heartbeat
         self._late = 0
+        self.throttling = Throttling()
+        self._throttled = 0.0  # share of the CPU quota's periods in which the kernel stopped us, over the last second
         self._routes: dict[str, RouteCounters] = {}
         # By name, and for good: an upstream that a configuration takes away stays counted, its last answers too.
         self._finished: dict[str, dict[int, int]] = {}
@@ -298,6 +301,7 @@ class Worker:
         seconds = self.loop.time()
         if seconds >= self._next_pools:
             self._next_pools = seconds + POOLS_S
+            self._throttled = self.throttling.share()
             for production in self._productions.values():
                 production.sweep()
             for mirror in self._mirrors.values():
@@ -313,7 +317,7 @@ class Worker:
 
     def shedding(self) -> int:
         """Why copies must not leave just now, 0 when they may: the mirror gives way before production does."""
-        if self._late >= 2:
+        if self._late >= 2 or self._throttled > MOST:
             return OVERLOAD
         if self.recording.is_behind:
             return RECORDER_BEHIND
@@ -362,6 +366,7 @@ class Worker:
         gauges: dict[str, float] = {
             "mirror_buffered_bytes": self.budget.held,
             "loop_lag_seconds": self._worst_lag_ns / 1e9,
+            "cpu_throttled_ratio": self._throttled,
             "gc_pause_seconds": self._pause_ns / 1e9,
             "connections": len(self.connections),
             "tunnels": self.tunnels,

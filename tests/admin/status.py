@@ -52,6 +52,7 @@ def child(role: str, slot: int = 0, **more: Any) -> dict[str, Any]:
 
 WORKER_GAUGES = {
     "loop_lag_seconds": 0.25,
+    "cpu_throttled_ratio": 0.0,
     "gc_pause_seconds": 0.001,
     "connections": 3.0,
     "tunnels": 0.0,
