@@ -3,6 +3,7 @@
     GET /livez           200 while this process answers                                     probes.py   no token
     GET /readyz          200, or 503 with `reasons`: draining, no worker, no production     probes.py   no token
     GET /healthz         the same as /readyz                                                probes.py   no token
+    GET / /assets/NAME   the dashboard                                                      dashboard.py  no token
     GET /metrics         Prometheus' text format, or OpenMetrics if asked for               metrics.py
     GET /openapi.json    this table, for machines                                           openapi.py     no token
     GET /api/v1/         status                       everything on one page                status.py
@@ -27,11 +28,11 @@ from typing import Final
 
 from aiohttp import web
 
-from . import configured, events, evidence, guard, history, metrics, pairs, probes, status, steering
+from . import configured, dashboard, events, evidence, guard, history, metrics, pairs, probes, status, steering
 from .events import BROADCAST, Broadcast
 from .view import VIEW, View
 
-GROUPS: Final = (probes, metrics, status, configured, evidence, pairs, history, events, steering)
+GROUPS: Final = (probes, dashboard, metrics, status, configured, evidence, pairs, history, events, steering)
 MAX_BODY: Final = 64 << 10  # bytes of a request's body
 
 

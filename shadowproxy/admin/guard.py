@@ -2,7 +2,7 @@
 
 Host      a page that rebinds its own name to our address sends that name; only names that are ours pass, unless the
           request has the token, which such a page does not know
-token     where one is set, everything but the probes needs `Authorization: Bearer TOKEN`
+token     where one is set, everything but the probes and the dashboard's files needs `Authorization: Bearer TOKEN`
 origin    a page elsewhere may send a form here without being asked; what changes anything needs our own origin, or none
 headers   nothing here is to be framed, sniffed, cached, or read by another origin; there is no CORS
 """
@@ -18,6 +18,7 @@ import structlog
 from aiohttp import web
 
 from .asking import NoAnswerError, RefusedError
+from .dashboard import PATHS as PAGE
 from .problems import Refusal, of_refusal, problem
 from .view import VIEW
 
@@ -25,7 +26,8 @@ _REFUSALS: Final = {"conflict": 409, "elsewhere": 412, "unknown": 404, "fault": 
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-OPEN: Final = frozenset({"/livez", "/readyz", "/healthz"})  # without a token: whoever probes has none
+# Without a token: whoever probes has none, and a browser has none before the page has asked for it.
+OPEN: Final = frozenset({"/livez", "/readyz", "/healthz"}) | PAGE
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 SECURITY_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
@@ -76,7 +78,10 @@ _CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="shadowproxy"'}
 
 
 async def add_security_headers(request: web.Request, response: web.StreamResponse) -> None:
+    own_policy = response.headers.get("Content-Security-Policy")
     response.headers.update(SECURITY_HEADERS)
+    if own_policy is not None:  # a page's, which lets it run what is its own
+        response.headers["Content-Security-Policy"] = own_policy
 
 
 def is_own_origin(request: web.Request) -> bool:

@@ -138,7 +138,7 @@ class _Demo:
             proxy, facts = await self._start_proxy(folder)
             with folder.labels.open("w", encoding="utf-8") as labels:
                 traffic = Traffic(clients, facts["listen"], digits, requests, expected, labels, SEED)
-                await self._under_traffic(traffic, folder, proxy)
+                await self._under_traffic(traffic, folder, proxy, f"http://{facts['admin']}/")
 
     async def _start_proxy(self, folder: Folder) -> tuple[Child, dict[str, Any]]:
         """The proxy and the facts of its event `proxy.ready`."""
@@ -153,10 +153,10 @@ class _Demo:
             if time.monotonic() > deadline_s:
                 raise DemoError(f"the proxy was not ready within {_PATIENCE_S:g} s; see {folder.log}")
             await asyncio.sleep(_LOOK_S)
-        self._screen.say(f"The proxy: http://{facts['listen']}, admin http://{facts['admin']}")
+        self._screen.say(f"The proxy: http://{facts['listen']}, the dashboard: http://{facts['admin']}/")
         return proxy, facts
 
-    async def _under_traffic(self, traffic: Traffic, folder: Folder, proxy: Child) -> None:
+    async def _under_traffic(self, traffic: Traffic, folder: Folder, proxy: Child, dashboard: str) -> None:
         sending = asyncio.create_task(traffic.run(), name="demo.traffic")
         try:
             started_s = time.perf_counter()
@@ -170,7 +170,7 @@ class _Demo:
                 await self._drain(proxy)
             await self._tell(folder, words.fidelity(traffic.tally, seconds))
             if self._wishes.keep_running:
-                self._screen.say("Traffic and proxy stay on. Ctrl-C ends them.")
+                self._screen.say(f"Traffic and proxy stay on. The dashboard: {dashboard} Ctrl-C ends them.")
                 await self._watch(traffic, sending, None)
         finally:
             sending.cancel()

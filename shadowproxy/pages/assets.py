@@ -9,6 +9,8 @@ from importlib import resources
 from typing import Final
 
 BASE_CSS: Final = "base.css"
+FIGURES_CSS: Final = "figures.css"
+REPORT_CSS: Final = "report.css"
 UPLOT_JS: Final = "uplot/uPlot.iife.min.js"
 UPLOT_CSS: Final = "uplot/uPlot.min.css"
 

@@ -10,6 +10,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -182,7 +183,11 @@ def test_told_twice_it_stops_at_once(tmp_path: Path) -> None:
 
 def test_kept_running_it_reports_and_goes_on_until_ctrl_c(tmp_path: Path) -> None:
     with running(tmp_path, "--duration", "2", "--keep-running") as demo:
-        demo.wait_for("Traffic and proxy stay on.")
+        demo.wait_for("Ctrl-C ends them.")
+        dashboard = re.search(r"The dashboard: (http://127\.0\.0\.1:\d+/)", demo.told.read_text())
+        assert dashboard is not None
+        with urllib.request.urlopen(dashboard[1], timeout=10) as page:
+            assert b"<title>shadowproxy</title>" in page.read()
         before = (demo.folder / "labels.csv").stat().st_size
         until(lambda: (demo.folder / "labels.csv").stat().st_size > before, 20, "more traffic")
         demo.process.send_signal(signal.SIGINT)

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pytest
 
 from shadowproxy.pages import assets
-from shadowproxy.report.html.page import html
+from shadowproxy.report.html.page import STYLES, html
 from shadowproxy.report.junit import junit
 from shadowproxy.report.markdown import code, escaped, markdown
 from shadowproxy.report.record import Report
@@ -151,7 +151,7 @@ def test_a_page_holds_no_script_whatever_the_log_says(nasty: Report) -> None:
 def test_a_page_s_policy_lets_only_its_own_style_through(found: Report) -> None:
     tags = read(html(found)).tags
     (policy,) = (attrs["content"] for tag, attrs in tags if attrs.get("http-equiv") == "Content-Security-Policy")
-    style = assets.text(assets.BASE_CSS) + assets.text("report.css")
+    style = "".join(map(assets.text, STYLES))
     assert policy == f"default-src 'none'; style-src {assets.source(style)}; base-uri 'none'; form-action 'none'"
 
 

@@ -25,7 +25,7 @@ from shadowproxy.report.shown import Screen
 from shadowproxy.report.titles import TITLES
 from shadowproxy.report.words import duration, percent, plain
 
-STYLE: Final = "report.css"
+STYLES: Final = (assets.BASE_CSS, assets.FIGURES_CSS, assets.REPORT_CSS)
 
 # A line for each block, so that two reports can be compared with diff(1). A payload has no tag that this could meet.
 _BLOCK_ENDS: Final = re.compile(
@@ -36,7 +36,7 @@ Section = tuple[str, str, Node]  # (id, heading, content)
 
 
 def html(report: Report) -> str:
-    style = assets.text(assets.BASE_CSS) + assets.text(STYLE)
+    style = "".join(map(assets.text, STYLES))
     names = ", ".join(f"{plain(c.name)} instead of {plain(c.production)}" for c in report.candidates.values())
     document = h.html(lang="en")[
         h.head[
