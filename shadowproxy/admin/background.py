@@ -16,6 +16,7 @@ from shadowproxy import logs
 from shadowproxy.wire.messages import Stats
 
 from .asking import NoAnswerError
+from .flags import Following
 from .notices.notifier import Notifier
 from .push.pusher import Pusher
 from .reading import Reading, take
@@ -37,7 +38,13 @@ class Background:
         self._stopping = Stopping(view.snapshot.state, view.asker)
         self._notifier = Notifier(view.snapshot.state, more=self._stopping.take)
         self._pusher = Pusher()
-        self._followers: tuple[Follower, ...] = (self._stopping.look, self._notifier.look, self._pusher.look)
+        self._following = Following(view.asker)
+        self._followers: tuple[Follower, ...] = (
+            self._stopping.look,
+            self._notifier.look,
+            self._pusher.look,
+            self._following.look,
+        )
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -53,6 +60,7 @@ class Background:
         await self._look()
         await self._notifier.close(FAREWELL_S)
         await self._pusher.close()
+        await self._following.close()
 
     def stats(self) -> Stats:
         """What this process counts, for its heartbeats."""

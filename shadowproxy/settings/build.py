@@ -39,6 +39,7 @@ def build(settings: Settings, log_format: str) -> s.Snapshot:
         gates=settings.gates,
         pairs=_pairs(settings.pairs),
         notify=tuple(s.Notify(**notify.values()) for notify in settings.notify),
+        flags=_flags(settings.flags) if settings.flags else None,
         logs=s.Logs(
             profile=settings.logs.profile, ship=s.Ship(**settings.logs.ship.values()) if settings.logs.ship else None
         ),
@@ -149,6 +150,15 @@ def _statistics(statistics: judging.Statistics) -> s.Statistics:
         coverage=statistics.coverage,
         warmup=statistics.warmup,
         at_least=s.AtLeast(**statistics.at_least.values()),
+    )
+
+
+def _flags(flags: signals.Flags) -> s.Flags:
+    return s.Flags(
+        file=flags.file,
+        to=flags.to,
+        every=flags.every,
+        follow=tuple(s.Follow(**follow.values()) for follow in flags.follow),
     )
 
 

@@ -5,6 +5,7 @@ Each check names the sections that it reads; it runs when those are free of faul
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -143,6 +144,41 @@ def _confidence_is_one(settings: Settings) -> Found:
         yield ("statistics", "confidence"), "expected a share from 50% to below 100%"
 
 
+def _flags_have_one_source(settings: Settings) -> Found:
+    flags = settings.flags
+    if flags is None:
+        return
+    if (flags.file is None) is (flags.to is None):
+        yield ("flags",), "expected either file or to" + (", there were both" if flags.file else "")
+    if not is_installed("openfeature.contrib.provider.flagd"):
+        yield ("flags",), "expected the extra flags to be installed: pip install 'shadowproxy[flags]'"
+
+
+def _flags_know_their_candidates(settings: Settings) -> Found:
+    known = [candidate.name for candidate in settings.candidates]
+    seen: set[str] = set()
+    for index, follow in enumerate(settings.flags.follow if settings.flags else ()):
+        here: KeyPath = ("flags", "follow", index)
+        if follow.candidate not in known:
+            expected = f"expected the name of a candidate ({', '.join(known) or 'there is none'})"
+            yield (
+                (*here, "candidate"),
+                f"{expected}, there was {follow.candidate!r}{suggestion(follow.candidate, known)}",
+            )
+        elif follow.candidate in seen:
+            yield (*here, "candidate"), f"expected each candidate once, {follow.candidate} is there twice"
+        seen.add(follow.candidate)
+        if not follow.sample and not follow.pause:
+            yield here, "expected the key of a flag in sample, pause or both"
+
+
+def is_installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
+
+
 def _repeated(path: KeyPath, values: tuple[str, ...], what: str) -> Found:
     for index, value in enumerate(values):
         if value in values[:index]:
@@ -161,4 +197,6 @@ _CHECKS: Final[tuple[tuple[tuple[str, ...], Callable[[Settings], Found]], ...]] 
     (("production", "twin", "candidates"), _headers_agree),
     (("routes",), _predictions_have_no_idle_keys),
     (("statistics",), _confidence_is_one),
+    (("flags",), _flags_have_one_source),
+    (("flags", "candidates"), _flags_know_their_candidates),
 )

@@ -236,6 +236,19 @@ class Graphite(_Struct, frozen=True, kw_only=True):
     buffer: int = 1 << 20
 
 
+class Follow(_Struct, frozen=True, kw_only=True):
+    candidate: str
+    sample: str = ""  # a flag's key, "" for none
+    pause: str = ""
+
+
+class Flags(_Struct, frozen=True, kw_only=True):
+    file: str | None = None  # either this or `to`
+    to: str | None = None  # HOST:PORT
+    every: float = 5.0
+    follow: tuple[Follow, ...] = ()
+
+
 class Ship(_Struct, frozen=True, kw_only=True):
     to: str  # HOST:PORT
     what: tuple[str, ...] = ("events",)  # events | pairs
@@ -275,6 +288,7 @@ class Snapshot(_Struct, frozen=True, kw_only=True):
     gates: tuple[str, ...] | None = None
     pairs: Pairs
     notify: tuple[Notify, ...] = ()
+    flags: Flags | None = None
     logs: Logs = Logs()
     metrics: Metrics = Metrics()
     ramp: Ramp | None = None

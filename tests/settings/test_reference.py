@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from shadowproxy.settings import checks
 from shadowproxy.settings.complaints import key_paths
 from shadowproxy.settings.gates import METRICS
 from shadowproxy.settings.load import SettingsError, load
@@ -52,13 +53,17 @@ def test_the_full_example_is_valid_as_it_is(tmp_path: Path, monkeypatch: pytest.
 
 def test_the_full_example_is_valid_with_everything_switched_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in ("cert.pem", "key.pem", "clients.pem", "ca.pem", "client.pem", "client-key.pem"):
+    monkeypatch.setattr(checks, "is_installed", lambda module: True)
+    for name in ("cert.pem", "key.pem", "clients.pem", "ca.pem", "client.pem", "client-key.pem", "flags.json"):
         (tmp_path / name).touch()
     (tmp_path / "on.yaml").write_text(switched_on(FULL.read_text()))
     with pytest.raises(SettingsError) as caught:
         load("on.yaml", None, {"SLACK_WEBHOOK": "https://hooks.example/x"})
-    (problem,) = caught.value.problems  # the two that exclude each other, and nothing else
-    assert (problem.key, problem.message) == ("production.urls", "expected either url or urls, there were both")
+    assert {(problem.key, problem.message) for problem in caught.value.problems} == {
+        # the pairs that exclude each other, and nothing else
+        ("production.urls", "expected either url or urls, there were both"),
+        ("flags", "expected either file or to, there were both"),
+    }
 
 
 # Where the full example shows something more telling than the default.
@@ -87,6 +92,8 @@ MORE_TELLING = {
     # the same values, spelt differently
     "answer_request_id",
     "metrics.statsd.tags",
+    "flags.follow.sample",
+    "flags.follow.pause",
     "metrics.graphite.tags",
     "compare.tolerance.relative",
     "routes.compare.tolerance.relative",

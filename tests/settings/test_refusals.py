@@ -88,6 +88,9 @@ ROWS = [
     ("metrics: {statsd: {to: ':8125'}}", "2: metrics.statsd.to: expected HOST:PORT of a server, there was ':8125'"),
     ("metrics: {graphite: {to: 'carbon:0'}}",
      "2: metrics.graphite.to: expected HOST:PORT of a server, there was 'carbon:0'"),
+    ("flags: {to: 'flagd:8013', follow: [{candidate: v9, pause: k}]}",
+     "2: flags.follow[0].candidate: expected the name of a candidate (there is none), there was 'v9'"),
+    ("flags: {follow: []}", "2: flags: expected either file or to"),
     # JSONPaths, gates, sources
     ("compare: {ignore: [a.b]}",
      "2: compare.ignore[0]: expected a JSONPath such as $.items[*].label, there was 'a.b'; did you mean $.a.b?"),

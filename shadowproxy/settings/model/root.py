@@ -7,7 +7,7 @@ from shadowproxy.settings.model.edge import Admin, DownstreamTls, Limits, Mirror
 from shadowproxy.settings.model.judging import Compare, Route, Statistics
 from shadowproxy.settings.model.logging import Pairs
 from shadowproxy.settings.model.section import Section, optional, required
-from shadowproxy.settings.model.signals import Logs, Metrics
+from shadowproxy.settings.model.signals import Flags, Logs, Metrics
 from shadowproxy.settings.model.upstream import Candidate, Production, Twin
 
 
@@ -43,5 +43,8 @@ class Settings(Section):
     )
     pairs: Pairs = optional(Pairs(), "The pair log.")
     notify: tuple[Notify, ...] = optional((), "Webhooks that are told of events.")
+    flags: Flags | None = optional(
+        None, "Feature flags (OpenFeature) that sampling and pause follow; when in doubt, no copies are sent."
+    )
     logs: Logs = optional(Logs(), "Lines about the proxy itself; read when it starts.")
     metrics: Metrics = optional(Metrics(), "Where metrics are pushed; /metrics is there anyway.")

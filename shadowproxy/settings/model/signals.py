@@ -39,3 +39,18 @@ class Ship(Section):
 class Logs(Section):
     profile: Literal["plain", "ecs"] = optional("plain", "Fields of JSON lines: our own, or Elastic Common Schema.")
     ship: Ship | None = optional(None, "Also send lines to a server: Logstash (json_lines), rsyslog (imtcp), Vector.")
+
+
+class Follow(Section):
+    candidate: f.Name = required("The candidate that follows.")
+    sample: f.Text = optional("", "Key of a flag whose text is a share: 10%.")
+    pause: f.Text = optional("", "Key of a flag that pauses the candidate while it is true.")
+
+
+class Flags(Section):
+    """Needs the extra `flags`."""
+
+    file: f.ExistingFile | None = optional(None, "Flags in flagd's format, read again when they change.")
+    to: f.Target | None = optional(None, "HOST:PORT of a flagd server, in place of `file`.")
+    every: f.Duration = optional("5s", "How often flags are resolved.")
+    follow: tuple[Follow, ...] = optional((), "Who follows which flags.")
