@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,7 +24,6 @@ routes = web.RouteTableDef()
 LIMIT, MOST = 50, 500
 READERS: Final = 2  # pages that are read at once; others wait
 FIND_S: Final = 30
-RECENT: Final = 200  # pages' worth of looking for a pair among the newest before the whole log is searched
 RESULTS: Final = ("same", "different", "incomparable")
 PATHS: Final = 5  # differing paths that a summary names
 
@@ -50,9 +48,8 @@ async def pairs(request: web.Request) -> web.Response:
     )
     limit, cursor = asked.pop("limit", LIMIT), asked.pop("cursor", None)
     folder = Path(request.app[VIEW].snapshot.pairs.dir)
-    read = partial(newest.page, folder, wanted(asked), hints(asked), limit, cursor, newest.no_columns)
     async with _reading:
-        found = await asyncio.to_thread(read)
+        found = await asyncio.to_thread(newest.page, folder, asked, limit, cursor)
     return listed([summary(pair) for pair in found.pairs], None if found.next is None else str(found.next))
 
 
@@ -67,33 +64,6 @@ async def pair(request: web.Request) -> web.Response:
     except AskedError as e:
         raise Refusal(404 if e.is_answer else 503, str(e)) from None
     return answer({"items": found, "next": None})
-
-
-_FIELDS: Final[Mapping[str, Callable[[Pair], Any]]] = {
-    "candidate": lambda pair: pair.get("candidate"),
-    "trial": lambda pair: pair.get("trial"),
-    "route": lambda pair: pair.get("route"),
-    "agrees": lambda pair: pair["comparison"].get("agrees"),
-    "result": lambda pair: pair["comparison"].get("result"),
-    "outcome": lambda pair: pair["shadow"].get("outcome"),
-}
-
-
-def wanted(asked: Mapping[str, Any]) -> newest.Wanted:
-    tests = [(_FIELDS[name], value) for name, value in asked.items()]
-
-    def is_wanted(pair: Pair) -> bool:
-        try:
-            return all(field(pair) == value for field, value in tests)
-        except (KeyError, AttributeError, TypeError):
-            return False
-
-    return is_wanted
-
-
-def hints(asked: Mapping[str, Any]) -> tuple[bytes, ...]:
-    """Values that a wanted line must contain somewhere, as JSON spells them."""
-    return tuple(orjson.dumps(value) for name, value in asked.items() if name != "agrees")
 
 
 def summary(pair: Pair) -> dict[str, Any]:

@@ -8,20 +8,39 @@ holds also when the segment becomes columns, or is gone.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import orjson
 
 from shadowproxy.pairlog.names import PAIRS, Segment, segments
+from shadowproxy.pairlog.reader import is_columns
 
 MAX_BYTES: Final = 32 << 20
+MEMORY_BYTES: Final = 256 << 20  # for reading columns
 _STEP: Final = 1 << 18
 _CURSOR: Final = re.compile(r"(\d{1,12})\.(\d{1,15})(?:\.([0-9A-Za-z-]{1,64}))?")
 
 Pair = dict[str, Any]
-Wanted = Callable[[Pair], bool]
+
+
+class _Field(NamedTuple):
+    """Where a filter's value stands: in a line, and in the columns."""
+
+    part: str  # "" for the line itself
+    name: str
+    column: str
+
+
+FILTERS: Final[Mapping[str, _Field]] = {
+    "candidate": _Field("", "candidate", "candidate"),
+    "trial": _Field("", "trial", "trial"),
+    "route": _Field("", "route", "route"),
+    "agrees": _Field("comparison", "agrees", "agrees"),
+    "result": _Field("comparison", "result", "result"),
+    "outcome": _Field("shadow", "outcome", "shadow_outcome"),
+}
 
 
 class Cursor(NamedTuple):
@@ -47,20 +66,18 @@ def parse_cursor(text: str) -> Cursor:
     return Cursor(int(found[1]), int(found[2]), found[3] or "")
 
 
-def page(
-    folder: Path, wanted: Wanted, hints: tuple[bytes, ...], limit: int, cursor: Cursor | None, columns: Columns
-) -> Page:
-    """`hints`: what stands in every wanted line; they spare the others' parsing. `columns` reads a closed segment."""
+def page(folder: Path, wanted: Mapping[str, Any], limit: int, cursor: Cursor | None) -> Page:
+    """At most `limit` pairs, whole, whose fields (names of FILTERS) have the wanted values."""
     pairs: list[Pair] = []
     left = MAX_BYTES
+    hints = tuple(orjson.dumps(value) for value in wanted.values() if isinstance(value, str))
     for segment in _newest_first(folder):
         counter = segment.name.counter
         if cursor is not None and counter > cursor.counter:
             continue
         here = cursor if cursor is not None and counter == cursor.counter else None
-        if segment.path.suffix != ".jsonl":
-            before = here.seen if here else ""
-            found = columns(segment.path, wanted, limit - len(pairs), before)
+        if is_columns(segment.path):
+            found = _of_columns(segment.path, wanted, limit - len(pairs), here.seen if here else "")
             pairs += found
             if len(pairs) >= limit:
                 return Page(pairs, Cursor(counter, 0, found[-1]["pair_id"]))
@@ -72,27 +89,51 @@ def page(
             record = _record(line, hints)
             if record is not None:
                 seen = record["pair_id"]
-                if wanted(record):
+                if _is_wanted(record, wanted):
                     pairs.append(record)
             if len(pairs) >= limit or left <= 0:
                 return Page(pairs, Cursor(counter, at, seen))
     return Page(pairs, None)
 
 
-Columns = Callable[[Path, Wanted, int, str], list[Pair]]
+def _is_wanted(record: Pair, wanted: Mapping[str, Any]) -> bool:
+    for name, value in wanted.items():
+        field = FILTERS[name]
+        part = record.get(field.part) if field.part else record
+        if not isinstance(part, dict) or part.get(field.name) != value:
+            return False
+    return True
 
 
-def no_columns(path: Path, wanted: Wanted, limit: int, before: str) -> list[Pair]:
-    """Where closed segments are lines too."""
-    return []
+# Pair ids are UUIDv7: their order is that of the writing.
+_NEWEST: Final = """pair_id IN (
+  SELECT pair_id FROM read_parquet($pairs, hive_partitioning = false)
+  WHERE {filters} AND ($before = '' OR pair_id < $before) ORDER BY pair_id DESC LIMIT $limit)"""
+
+
+def _of_columns(path: Path, wanted: Mapping[str, Any], limit: int, before: str) -> list[Pair]:
+    # DuckDB is loaded by the first page that reaches a closed segment.
+    import duckdb
+
+    from shadowproxy.pairlog import database, restore
+
+    filters = " AND ".join(["true", *(f"{FILTERS[name].column} = $of_{name}" for name in wanted)])
+    values = {f"of_{name}": value for name, value in wanted.items()}
+    try:
+        with database.opened(MEMORY_BYTES, 1) as con:
+            where = _NEWEST.format(filters=filters)
+            found = list(restore.records(con, path, where, {**values, "before": before, "limit": limit}))
+    except duckdb.IOException:
+        return []  # it was removed while we looked
+    return sorted(found, key=lambda pair: pair["pair_id"], reverse=True)
 
 
 def _newest_first(folder: Path) -> Iterator[Segment]:
     """A segment that stands in both forms is read as columns: these are whole, and its lines are about to go."""
     found = segments(folder, PAIRS)
-    whole = {segment.name.counter for segment in found if segment.path.suffix != ".jsonl"}
+    whole = {segment.name.counter for segment in found if is_columns(segment.path)}
     for segment in reversed(found):
-        if segment.path.suffix != ".jsonl" or segment.name.counter not in whole:
+        if is_columns(segment.path) or segment.name.counter not in whole:
             yield segment
 
 
