@@ -13,18 +13,19 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.request import ProxyHandler, build_opener
 
-from bench import nginx, shadow
+from bench import aiohttp_proxy, envoy, haproxy, nginx, shadow
 from bench.cores import busy_s, cpu_ns, pinned, tree
 from bench.failure import MeasurementError
 from bench.offer import encode
+from bench.programs import find
 from bench.scenarios import TARGET, Scenario, request_for
 from shadowproxy.bench.address import parse
 from shadowproxy.bench.plan import Plan
@@ -37,7 +38,9 @@ _CLONE = Path(__file__).parent.parent  # `python -m` finds the package here, ins
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    rate_per_s: float
+    """`rate_per_s` None: as fast as answers come."""
+
+    rate_per_s: float | None
     warmup_s: float
     window_s: float
     connections: int = 32
@@ -51,6 +54,8 @@ class Sample:
 
     scenario: str
     proxy: str
+    rate_per_s: float | None
+    answers_per_s: float
     cpu_us: dict[str, float]
     latency_ms: dict[str, float | None]
     answered: int
@@ -62,7 +67,7 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
-class _Ports:
+class Ports:
     listen: int
     admin: int
     production: int
@@ -72,36 +77,92 @@ class _Ports:
 
 def measure(scenario: Scenario, proxy: str, load: Load, program: str) -> Sample:
     """Measures one proxy in one scenario; `program` is nginx. Raises MeasurementError."""
-    with TemporaryDirectory(prefix="shadowproxy-bench-") as directory, ExitStack() as stack:
+    return measure_each(scenario, proxy, [load], program)[0]
+
+
+def measure_each(scenario: Scenario, proxy: str, loads: Sequence[Load], program: str) -> list[Sample]:
+    """The same for several loads, one after the other, on one life of proxy and models.
+
+    Pairs are counted at its end: their share is that of all loads together.
+    """
+    with TemporaryDirectory(prefix="shadowproxy-bench-") as directory:
         place = Path(directory)
-        ports = _Ports(*free_ports(5))
-        log = place / "stderr"
-        models = place / "models"
-        models.mkdir()
-        answering = replace(scenario, candidate=b"") if proxy == "nginx-bodyless" else scenario
-        text = nginx.models(models, answering, ports.production, ports.candidate, ports.status)
+        samples = []
+        with standing(scenario, proxy, place, loads[0], program) as stand:
+            for load in loads:
+                before = _received(stand.ports.status)
+                window = offer_through(stand, load)
+                if proxy != "direct" and scenario.mirrors:
+                    # Copies may still be under way when the last answer has come.
+                    time.sleep(0.2)
+                received = _received(stand.ports.status) - before - 1
+                samples.append(_sample(scenario, proxy, load, window, received))
+        if proxy == "shadowproxy" and scenario.mirrors:
+            recorded = shadow.count_pairs(place) / sum(sample.outcome["offered_with_warmup"] for sample in samples)
+            samples = [replace(sample, recorded_share=recorded) for sample in samples]
+        return samples
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """A proxy that runs between load and models. `port` is where load goes, `models` nginx's process."""
+
+    proxy: str
+    pid: int
+    port: int
+    models: int
+    ports: Ports
+    place: Path
+    log: Path
+
+    def processes(self) -> dict[str, list[int]]:
+        return _processes(self.proxy, self.pid)
+
+
+@contextmanager
+def standing(
+    scenario: Scenario,
+    proxy: str,
+    place: Path,
+    load: Load,
+    program: str,
+    settings: Mapping[str, object] | None = None,
+) -> Iterator[Stand]:
+    """Models and proxy on their cores, ready and at rest; `settings` go over shadowproxy's configuration."""
+    ports = Ports(*free_ports(5))
+    log, models = place / "stderr", place / "models"
+    models.mkdir()
+    answering = replace(scenario, candidate=b"") if proxy == "nginx-bodyless" else scenario
+    text = nginx.models(models, answering, ports.production, ports.candidate, ports.status)
+    with ExitStack() as stack:
         upstreams = stack.enter_context(pinned(nginx.command(program, models, text), load.load_core, models, log))
         wait_until_answering(ports.production, log)
-        with ExitStack() as inner:
-            pid, target = os.getpid(), ports.production
-            if proxy != "direct":
-                command = _command(proxy, place, scenario, ports, program)
-                pid, target = inner.enter_context(pinned(command, load.proxy_core, _CLONE, log)).pid, ports.listen
-                wait_until_answering(target, log)
-                settle(pid)
-            before = _received(ports.status)
-            window = asyncio.run(_offer(load, target, lambda: _processes(proxy, pid), lambda: tree(upstreams.pid)))
-            if proxy != "direct" and scenario.mirrors:
-                # Copies may still be under way when the last answer has come.
-                time.sleep(0.2)
-            received = _received(ports.status) - before - 1
-        recorded = shadow.count_pairs(place) if proxy == "shadowproxy" and scenario.mirrors else None
-        return _sample(scenario, proxy, window, received, recorded)
+        pid, target = os.getpid(), ports.production
+        if proxy != "direct":
+            command = _command(proxy, place, scenario, ports, program, settings or {})
+            pid, target = stack.enter_context(pinned(command, load.proxy_core, _CLONE, log)).pid, ports.listen
+            wait_until_answering(target, log)
+            settle(pid)
+        yield Stand(proxy, pid, target, upstreams.pid, ports, place, log)
 
 
-def _command(proxy: str, place: Path, scenario: Scenario, ports: _Ports, program: str) -> list[str]:
+def offer_through(stand: Stand, load: Load) -> Window:
+    return asyncio.run(_offer(load, stand.port, stand.processes, lambda: tree(stand.models)))
+
+
+def _command(
+    proxy: str, place: Path, scenario: Scenario, ports: Ports, program: str, settings: Mapping[str, object]
+) -> list[str]:
+    candidate = ports.candidate if scenario.mirrors else None
     if proxy == "shadowproxy":
-        return shadow.command(place, scenario, ports.listen, ports.admin, ports.production, ports.candidate)
+        return shadow.command(place, scenario, ports.listen, ports.admin, ports.production, ports.candidate, settings)
+    if proxy == "envoy":
+        copies = {} if candidate is None else {"candidate": (candidate, False)}
+        return envoy.command(find("envoy") or "envoy", place, ports.listen, ports.production, copies)
+    if proxy == "haproxy":
+        return haproxy.command(find("haproxy") or "haproxy", place, ports.listen, ports.production)
+    if proxy == "aiohttp":
+        return aiohttp_proxy.command(ports.listen, ports.production, candidate)
     return nginx.command(program, place, nginx.proxy(place, scenario, ports.listen, ports.production, ports.candidate))
 
 
@@ -112,7 +173,7 @@ def _processes(proxy: str, pid: int) -> dict[str, list[int]]:
 
 
 @dataclass(slots=True)
-class _Window:
+class Window:
     roles: list[dict[str, list[int]]] = field(default_factory=list)
     cpu_ns: dict[str, int] = field(default_factory=dict)
     own_ns: int = 0
@@ -123,7 +184,7 @@ class _Window:
 
 async def _offer(
     load: Load, port: int, processes: Callable[[], dict[str, list[int]]], upstreams: Callable[[], list[int]]
-) -> _Window:
+) -> Window:
     plan = Plan(
         address=parse(f"http://127.0.0.1:{port}{TARGET}"),
         requests=[request_for(port)],
@@ -147,7 +208,7 @@ async def _offer(
         os.sched_setaffinity(0, mine)
     assert child.stdin is not None
     assert child.stdout is not None
-    window = _Window()
+    window = Window()
     try:
         child.stdin.write(encode(plan))
         child.stdin.write_eof()
@@ -172,7 +233,7 @@ async def _offer(
     return window
 
 
-def _sample(scenario: Scenario, proxy: str, window: _Window, received: int, recorded: int | None) -> Sample:
+def _sample(scenario: Scenario, proxy: str, load: Load, window: Window, received: int) -> Sample:
     answered = window.outcome["answered_in_window"]
     if not answered:
         raise MeasurementError(f"{proxy} answered nothing in {scenario.name}: {window.outcome}")
@@ -186,12 +247,14 @@ def _sample(scenario: Scenario, proxy: str, window: _Window, received: int, reco
     return Sample(
         scenario=scenario.name,
         proxy=proxy,
+        rate_per_s=load.rate_per_s,
+        answers_per_s=answered / load.window_s,
         cpu_us={role: used / answered / 1e3 for role, used in window.cpu_ns.items()},
         latency_ms=window.outcome["latency_ms"],
         answered=answered,
         failed=window.outcome["offered"] - window.outcome["statuses"].get("200", 0),
         copied_share=(received - sent) / sent if mirrors else None,
-        recorded_share=recorded / sent if recorded is not None else None,
+        recorded_share=None,
         foreign_share=max(0.0, window.busy_s - window.own_ns / 1e9) / window.wall_s,
         outcome=window.outcome,
     )

@@ -49,8 +49,14 @@ LARGE = _answer(_probabilities(46, 0.0))
 LARGE_OTHER = _answer(_probabilities(46, 0.25))
 
 SCENARIOS = (
-    Scenario("pass", "passed through", ("direct", "nginx", "shadowproxy"), SMALL),
-    Scenario("mirror", "mirrored, equal answers", ("nginx", "nginx-bodyless", "shadowproxy"), SMALL, SMALL),
+    Scenario("pass", "passed through", ("direct", "nginx", "envoy", "haproxy", "aiohttp", "shadowproxy"), SMALL),
+    Scenario(
+        "mirror",
+        "mirrored, equal answers",
+        ("nginx", "nginx-bodyless", "envoy", "aiohttp", "shadowproxy"),
+        SMALL,
+        SMALL,
+    ),
     Scenario("differ", "mirrored, 1 KiB answers that differ", ("nginx", "shadowproxy"), LARGE, LARGE_OTHER),
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from bench.cores import command_line, tree
@@ -12,7 +13,15 @@ from bench.scenarios import Scenario
 ROLES = {"shadowproxy.proxy": "worker", "shadowproxy.recorder": "recorder"}
 
 
-def command(place: Path, scenario: Scenario, listen: int, admin: int, production: int, candidate: int) -> list[str]:
+def command(
+    place: Path,
+    scenario: Scenario,
+    listen: int,
+    admin: int,
+    production: int,
+    candidate: int,
+    settings: Mapping[str, object] | None = None,
+) -> list[str]:
     """Writes the configuration into its directory and says how to start it. Everything not named is the default."""
     configuration: dict[str, object] = {
         "listen": f"127.0.0.1:{listen}",
@@ -25,6 +34,7 @@ def command(place: Path, scenario: Scenario, listen: int, admin: int, production
     }
     if scenario.mirrors:
         configuration["candidates"] = [{"name": "v2", "url": f"http://127.0.0.1:{candidate}", "version": "2"}]
+    configuration |= settings or {}
     file = place / "shadowproxy.json"
     file.write_text(json.dumps(configuration, indent=1), encoding="utf-8")
     return [sys.executable, "-m", "shadowproxy", "run", "-c", str(file), "--log-format", "json"]

@@ -7,11 +7,22 @@ from dataclasses import replace
 import pytest
 
 from bench.measure import Sample
-from bench.table import Spread, cpu_table, cpu_us, latency_table, ratio, spread, warnings
+from bench.table import (
+    Spread,
+    cpu_table,
+    cpu_us,
+    latency_table,
+    ratio,
+    spread,
+    throughput_table,
+    warnings,
+)
 
 PEER = Sample(
     scenario="mirror",
     proxy="nginx",
+    rate_per_s=4000.0,
+    answers_per_s=4000.0,
     cpu_us={"nginx": 50.0},
     latency_ms={"p50": 0.5, "p90": 1.0, "p99": 2.0},
     answered=1000,
@@ -28,6 +39,7 @@ OURS = replace(
     recorded_share=1.0,
 )
 TITLES = {"mirror": "mirrored"}
+RATE = 4000.0
 
 
 def _rounds(*pairs: tuple[float, float]) -> list[list[Sample]]:
@@ -37,32 +49,52 @@ def _rounds(*pairs: tuple[float, float]) -> list[list[Sample]]:
 def test_a_ratio_compares_what_met_the_same_round() -> None:
     # 40/50 = 0.8, 90/100 = 0.9, 20/10 = 2.0; the ratio of the medians would be 40/50.
     rounds = _rounds((50, 40), (100, 90), (10, 20))
-    assert ratio(rounds, "mirror", "worker") == Spread(0.9, 0.8, 2.0)
-    assert cpu_us(rounds, "mirror", "worker") == Spread(40, 20, 90)
+    assert ratio(rounds, "mirror", "worker", RATE) == Spread(0.9, 0.8, 2.0)
+    assert cpu_us(rounds, "mirror", "worker", RATE) == Spread(40, 20, 90)
 
 
-def test_a_round_without_the_peer_gives_no_ratio() -> None:
-    assert ratio([[OURS]], "mirror", "worker") is None
+def test_a_round_without_the_peer_or_at_another_rate_gives_no_ratio() -> None:
+    assert ratio([[OURS]], "mirror", "worker", RATE) is None
+    assert ratio([[replace(PEER, rate_per_s=8000.0), OURS]], "mirror", "worker", RATE) is None
     assert spread([]) is None
 
 
+def test_what_did_not_keep_up_is_left_out_and_said() -> None:
+    slow = replace(OURS, answers_per_s=3000.0)
+    assert cpu_us([[slow]], "mirror", "worker", RATE) is None
+    assert warnings([[slow]]) == ["shadowproxy, mirror, 4,000/s: only 3,000 answers/s, left out"]
+
+
 def test_the_cpu_table() -> None:
-    assert cpu_table([[PEER, OURS]], TITLES, {"mirror": {"worker": 1.0}}).splitlines()[2:] == [
-        "| mirrored | nginx `mirror` | 50.0 (50.0–50.0) |  |  |",
-        "| mirrored | shadowproxy worker | 40.0 (40.0–40.0) | 0.80 (0.80–0.80) | ≤ 1.0 |",
-        "| mirrored | shadowproxy recorder | 60.0 (60.0–60.0) | 1.20 (1.20–1.20) |  |",
+    budgets = {"mirror": {"worker": {"nginx": 0.8, "envoy": 0.45}}}
+    envoy = replace(PEER, proxy="envoy", cpu_us={"envoy": 100.0})
+    assert cpu_table([[PEER, OURS, envoy]], TITLES, [RATE], RATE, budgets).splitlines()[2:] == [
+        "| mirrored | nginx | 50.0 (50.0–50.0) |  |  | 0.50 (0.50–0.50) |  |",
+        "| mirrored | Envoy | 100.0 (100.0–100.0) | 2.00 (2.00–2.00) |  |  |  |",
+        "| mirrored | shadowproxy worker | 40.0 (40.0–40.0) | 0.80 (0.80–0.80) | ≤ 0.8 | 0.40 (0.40–0.40) | ≤ 0.45 |",
+        "| mirrored | shadowproxy recorder | 60.0 (60.0–60.0) | 1.20 (1.20–1.20) |  | 0.60 (0.60–0.60) |  |",
     ]
 
 
 def test_a_recorder_without_pairs_has_no_row() -> None:
     rounds = [[replace(sample, copied_share=None, recorded_share=None) for sample in (PEER, OURS)]]
-    assert "recorder" not in cpu_table(rounds, TITLES, {})
+    assert "recorder" not in cpu_table(rounds, TITLES, [RATE], RATE, {})
 
 
-def test_the_latency_table() -> None:
-    assert latency_table([[PEER, OURS]], TITLES).splitlines()[2:] == [
-        "| mirrored | nginx | 0.50 (0.50–0.50) | 2.00 (2.00–2.00) | 100.00% |  |",
-        "| mirrored | shadowproxy | 0.50 (0.50–0.50) | 2.00 (2.00–2.00) | 99.90% | 100.00% |",
+def test_the_latency_table_says_what_is_added_to_no_proxy_at_all() -> None:
+    direct = replace(PEER, proxy="direct", scenario="pass", latency_ms={"p50": 0.2, "p99": 0.5}, copied_share=None)
+    assert latency_table([[direct, PEER, OURS]], {"pass": "passed", **TITLES}, [RATE]).splitlines()[2:] == [
+        "| passed | no proxy | 0.20 | 0.50 |  |  |",
+        "| mirrored | nginx | 0.50 (+0.30) | 2.00 (+1.50) | 100.00% |  |",
+        "| mirrored | shadowproxy | 0.50 (+0.30) | 2.00 (+1.50) | 99.90% | 100.00% |",
+    ]
+
+
+def test_the_throughput_table() -> None:
+    flat_out = [replace(sample, rate_per_s=None, answers_per_s=n) for sample, n in ((PEER, 20_000.0), (OURS, 15_000.0))]
+    assert throughput_table([flat_out], TITLES).splitlines()[2:] == [
+        "| mirrored | nginx | 20,000 |  |",
+        "| mirrored | shadowproxy | 15,000 | 0.75 (0.75–0.75) |",
     ]
 
 
