@@ -74,6 +74,26 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
                 "shadowproxy bench http://127.0.0.1:8080/ --rate max --threshold 'p99<=20ms' --format html",
             ),
         ),
+        "trials": Entry(
+            "shadowproxy.cli.trials",
+            "The log's trials with versions, span, pairs and verdict.",
+            ("shadowproxy trials", "shadowproxy trials ./shadow-pairs --json"),
+        ),
+        "tail": Entry(
+            "shadowproxy.cli.tail",
+            "Pairs as they come.",
+            ("shadowproxy tail", "shadowproxy tail --different", "shadowproxy tail --json | jq .comparison"),
+        ),
+        "export": Entry(
+            "shadowproxy.cli.export",
+            "The log as Parquet.",
+            ("shadowproxy export ./shadow-pairs -o ./parquet",),
+        ),
+        "forget": Entry(
+            "shadowproxy.cli.forget",
+            "Remove a request from the log.",
+            ("shadowproxy forget 0190c3a5-7b1e-7c4e-9f00-2f6d1a7be001", "shadowproxy forget --key customer-4711"),
+        ),
         "sql": Entry(
             "shadowproxy.cli.sql",
             "Query the pair log with DuckDB.",

@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -24,7 +25,7 @@ from typing import Final
 import duckdb
 
 from shadowproxy.pairlog import columns, schema
-from shadowproxy.pairlog.database import over_lines
+from shadowproxy.pairlog.database import literally, over_lines
 from shadowproxy.pairlog.marks import last_frame
 from shadowproxy.pairlog.names import COLUMNS, PAIRS, bodies_of, columns_of
 from shadowproxy.pairlog.note import KEY, Note
@@ -33,6 +34,7 @@ from shadowproxy.pairlog.segment import FILE_MODE, lock
 
 HIDDEN: Final = ".converting-"  # the beginning of names that no reader looks at
 
+_JUST_MADE_S: Final = 5.0  # a scratch directory as young as this may not be locked yet
 _PAIR_ROWS: Final = 122_880
 _BODY_GROUP_BYTES: Final = "32MB"
 
@@ -74,18 +76,18 @@ def write(con: duckdb.DuckDBPyConnection, lines: Path, target: Path, bodies: Pat
     `lenient`: lines that are no records are left out instead of refused.
     """
     made = _pairs if lines.name.startswith(PAIRS) else _ledger
-    with tempfile.TemporaryDirectory(prefix=HIDDEN, dir=target.parent) as scratch:
+    with tempfile.TemporaryDirectory(prefix=HIDDEN, dir=target.parent) as scratch, _held(Path(scratch)):
         rows = made(con, lines, Path(scratch), lenient)
         for file, place in ((f"bodies.{COLUMNS}", bodies), (f"rows.{COLUMNS}", target)):
             path = Path(scratch, file)
             if place is not None and path.exists():
-                _publish(path, place, lines)
+                publish(path, place, like=lines)
     return rows
 
 
-def _publish(written: Path, place: Path, lines: Path) -> None:
-    """Whole on the disk, as old and as private as the lines were, before anybody sees it."""
-    stat = lines.stat()
+def publish(written: Path, place: Path, like: Path) -> None:
+    """Whole on the disk, as old as `like` is and as private as a log, before anybody sees it."""
+    stat = like.stat()
     os.chmod(written, FILE_MODE)
     os.utime(written, ns=(stat.st_atime_ns, stat.st_mtime_ns))
     _synchronise(written)
@@ -103,7 +105,7 @@ def _pairs(con: duckdb.DuckDBPyConnection, lines: Path, scratch: Path, lenient: 
         schema.WITHOUT_BODIES,
         [lines],
         scratch / f"rows.{COLUMNS}",
-        f"ROW_GROUP_SIZE {_PAIR_ROWS}, KV_METADATA {{{KEY}: {_quoted(str(note))}}}",
+        f"ROW_GROUP_SIZE {_PAIR_ROWS}, KV_METADATA {{{KEY}: {quoted(str(note))}}}",
     )
     _copy_bodies(con, [lines], scratch / f"bodies.{COLUMNS}")
     counted = con.execute("SELECT count(*) FROM frames WHERE is_valid").fetchone()
@@ -139,7 +141,7 @@ def _ledger(con: duckdb.DuckDBPyConnection, lines: Path, scratch: Path, lenient:
     torn = _checked(con, "totals", lines, left_out, lenient)
     con.execute(
         "COPY (SELECT * EXCLUDE is_valid FROM totals WHERE is_valid) TO $target (FORMAT parquet, COMPRESSION zstd, "
-        f"KV_METADATA {{{KEY}: {_quoted(str(Note(torn=torn)))}}})",
+        f"KV_METADATA {{{KEY}: {quoted(str(Note(torn=torn)))}}})",
         {"target": str(scratch / f"rows.{COLUMNS}")},
     )
     counted = con.execute("SELECT count(*) FROM totals WHERE is_valid").fetchone()
@@ -174,7 +176,8 @@ def _copy(
     over_lines(con, statement, known, files, {"target": str(target)})
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """As a literal of SQL."""
     return "'" + text.replace("'", "''") + "'"
 
 
@@ -192,6 +195,33 @@ def _locked(lines: Path) -> Iterator[bool]:
         os.close(fd)
 
 
+@contextmanager
+def _held(scratch: Path) -> Iterator[None]:
+    """A lock that says: this conversion is alive."""
+    fd = os.open(scratch, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
+    try:
+        lock(fd)
+        yield
+    finally:
+        os.close(fd)
+
+
+def is_under_way(folder: Path) -> bool:
+    """Whether somebody converts a segment in `folder`. What one that was killed left behind is removed."""
+    alive = False
+    for scratch in folder.glob(f"{HIDDEN}*"):
+        with suppress(FileNotFoundError):
+            fd = os.open(scratch, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
+            try:
+                if lock(fd) and time.time() - os.fstat(fd).st_mtime > _JUST_MADE_S:
+                    shutil.rmtree(scratch, ignore_errors=True)
+                else:
+                    alive = True
+            finally:
+                os.close(fd)
+    return alive
+
+
 def _synchronise(path: Path) -> None:
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -206,3 +236,12 @@ def remove_leftovers(folder: Path) -> None:
         for entry in os.scandir(folder):
             if entry.name.startswith(HIDDEN) and entry.is_dir(follow_symlinks=False):
                 shutil.rmtree(entry.path, ignore_errors=True)
+
+
+def count(con: duckdb.DuckDBPyConnection, file: Path) -> int:
+    """Rows of a segment that is columns."""
+    with literally([file]) as (name,):
+        row = con.execute(
+            "SELECT count(*) FROM read_parquet($file, hive_partitioning = false)", {"file": name}
+        ).fetchone()
+    return int(row[0]) if row else 0
