@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shadowproxy.cli.errors import DONE, INCONCLUSIVE, RuntimeProblem, UsageProblem
+from shadowproxy.cli.errors import DONE, FAILED, INCONCLUSIVE, RuntimeProblem, UsageProblem
 
 if TYPE_CHECKING:
     from shadowproxy.report.assemble import Wishes
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 @click.command(
     help="Report on the pair log in PATH (directories or files, default ./shadow-pairs): for each candidate's newest "
-    "trial its errors, disagreement with the noise beside it, latency within pairs, and the fields that differ. "
-    "Exits 3 when the log holds no pairs."
+    "trial whether it may be promoted, errors, disagreement with the noise beside it, latency within pairs, and the "
+    "fields that differ. Exits 0 for PASS or where nothing is judged, 1 for FAIL, 3 for INCONCLUSIVE or a log without "
+    "pairs."
 )
 @click.argument("paths", metavar="[PATH]...", nargs=-1)
 @click.option(
@@ -32,12 +33,17 @@ if TYPE_CHECKING:
     help="html is one file without scripts; markdown is for a pull request, junit for a CI server.",
 )
 @click.option("-o", "--output", metavar="FILE", help="Write the report there instead of to stdout.")
-@click.option("-c", "--config", metavar="FILE", help="The proxy's configuration: bucket length, urls, limits.")
+@click.option("-c", "--config", metavar="FILE", help="The proxy's configuration: gates, statistics, urls, limits.")
+@click.option("--gate", "gates", metavar="EXPR", multiple=True, help="As in error_rate_increase<=0.5pp; repeatable.")
+@click.option("--expect", type=click.Choice(["same", "similar", "different"]), help="Whose default gates hold.")
+@click.option("--final", is_flag=True, help="A closed log that nobody has looked at: one look, narrower intervals.")
+@click.option("--inconclusive", type=click.Choice(["fail", "pass"]), help="What INCONCLUSIVE exits as; default: 3.")
 @click.option("--trial", metavar="ID|all", default="newest", help="One trial, or all of them; default: the newest.")
 @click.option("--candidate", metavar="NAME", help="Only this candidate.")
 @click.option("--route", metavar="NAME", help="Only pairs of this route.")
 @click.option("--since", metavar="TIME", help="RFC 3339, or 2h for the last two hours.")
 @click.option("--until", metavar="TIME", help="RFC 3339, or 2h for two hours ago.")
+@click.option("--slice", "part", metavar="NAME:VALUE", help="Only pairs of this slice, as in country:DE.")
 @click.option("--labels", metavar="FILE", help="True labels: .csv, .jsonl or .parquet with key, label and maybe ts.")
 @click.option("--on", type=click.Choice(["key", "id"]), default="key", show_default=True, help="What labels name.")
 @click.option("--no-examples", is_flag=True, help="Leave example pairs, their bodies and their ids out.")
@@ -47,11 +53,16 @@ def command(
     form: str,
     output: str | None,
     config: str | None,
+    gates: tuple[str, ...],
+    expect: str | None,
+    final: bool,
+    inconclusive: str | None,
     trial: str,
     candidate: str | None,
     route: str | None,
     since: str | None,
     until: str | None,
+    part: str | None,
     labels: str | None,
     on: str,
     no_examples: bool,
@@ -64,12 +75,15 @@ def command(
         raise UsageProblem("--watch: expected the text report on the terminal, without --format and -o")
     try:
         wishes = Wishes(
-            scope=_scope(trial, candidate, route, since, until),
+            scope=_scope(trial, candidate, route, since, until, part),
             snapshot=_snapshot(config),
             labels=_labels(labels),
             labels_on=on,
             examples=not no_examples,
             bodies=form == "html",
+            gates=_gates(gates),
+            expect=expect,
+            final=final,
         )
     except ScopeError as e:
         raise UsageProblem(str(e)) from None
@@ -82,7 +96,13 @@ def command(
         click.echo(_no_pairs(named, found), err=True)
         return INCONCLUSIVE
     _put(found, form, output)
-    return DONE
+    return exit_code(found.verdict, inconclusive)
+
+
+def exit_code(verdict: str | None, inconclusive: str | None = None) -> int:
+    """`inconclusive`: "fail", "pass", or None for an exit code of its own."""
+    of_doubt = {"fail": FAILED, "pass": DONE}.get(inconclusive or "", INCONCLUSIVE)
+    return {"FAIL": FAILED, "INCONCLUSIVE": of_doubt}.get(verdict or "", DONE)
 
 
 def has_pairs(found: Report) -> bool:
@@ -124,8 +144,21 @@ def _files(paths: tuple[str, ...]) -> list[Path]:
     return [*source.pairs, *source.ledgers]
 
 
-def _scope(trial: str, candidate: str | None, route: str | None, since: str | None, until: str | None) -> Scope:
-    from shadowproxy.report.scope import Scope, parse_time
+def _gates(texts: tuple[str, ...]) -> tuple[str, ...]:
+    from shadowproxy.settings.gates import parse_gate
+
+    for text in texts:
+        try:
+            parse_gate(text)
+        except ValueError as e:
+            raise UsageProblem(f"--gate {text}: {e}") from None
+    return texts
+
+
+def _scope(
+    trial: str, candidate: str | None, route: str | None, since: str | None, until: str | None, part: str | None
+) -> Scope:
+    from shadowproxy.report.scope import Scope, parse_slice, parse_time
 
     now = datetime.now(UTC)
     return Scope(
@@ -134,6 +167,7 @@ def _scope(trial: str, candidate: str | None, route: str | None, since: str | No
         route=route,
         since=parse_time(since, now) if since else None,
         until=parse_time(until, now) if until else None,
+        slice=parse_slice(part) if part else None,
     )
 
 

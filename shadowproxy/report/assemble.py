@@ -4,44 +4,57 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from shadowproxy.report import curves, examples, figures, hints, labels, ledger, query, scope, sentences
+from shadowproxy.report import (
+    against,
+    closing,
+    counting,
+    curves,
+    examples,
+    figures,
+    gates,
+    hints,
+    judged,
+    labels,
+    ledger,
+    query,
+    record,
+    ruling,
+    scope,
+    sentences,
+)
+from shadowproxy.report.counting import ROUTE, Counted
 from shadowproxy.report.example import Example
+from shadowproxy.report.figures import Measured
+from shadowproxy.report.gates import Given
 from shadowproxy.report.labels import Labelled
 from shadowproxy.report.ledger import Ledger
 from shadowproxy.report.query import Cell, Span
-from shadowproxy.report.record import (
-    Candidate,
-    Confusion,
-    Field,
-    Flow,
-    Metric,
-    Moment,
-    Report,
-    Segment,
-    Sources,
-    Terms,
-    Window,
-)
+from shadowproxy.report.record import Candidate, Confusion, Field, Flow, Moment, Report, Segment, Sources, Window
 from shadowproxy.report.scope import Scope, Trial
 from shadowproxy.report.screen import worded
 from shadowproxy.report.source import DEFAULT_PATH, Source
 from shadowproxy.report.views import Loaded
 from shadowproxy.report.words import moment, plain
 from shadowproxy.settings.snapshot import Snapshot, Statistics
-from shadowproxy.stats.tally import Key, Tally, merge
+from shadowproxy.stats import fields, interval
+from shadowproxy.stats.evidence import Evidence
+from shadowproxy.stats.facts import Terms
+from shadowproxy.stats.gate import Gate, Part
+from shadowproxy.stats.interval import Interval
+from shadowproxy.stats.slices import Finding
+from shadowproxy.stats.verdict import Verdict, overall
 
 FORMAT_VERSION = 1
 MOST_FIELDS = 200
 MOST_FLOWS = 50
-DEFAULT_BUCKET_S = 30.0
-_NO_SPAN = Span(0, 0, None, None, None, None, None, None, None, None, 0, 0, 0)
+_NO_SPAN = Span(0, 0, 0, None, None, None, None, None, None, None, None, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,26 +67,45 @@ class Wishes:
     labels_on: str = "key"
     examples: bool = True
     bodies: bool = False  # with pairs to look at: costs a second reading of the log
+    gates: tuple[str, ...] = ()  # laid over those of the configuration
+    expect: str | None = None
+    final: bool = False  # one look at a closed log
+
+    @property
+    def terms(self) -> Terms:
+        statistics = self.snapshot.statistics if self.snapshot else Statistics()
+        return Terms(
+            confidence=statistics.confidence,
+            coverage=statistics.coverage,
+            least_pairs=statistics.at_least.pairs,
+            least_s=statistics.at_least.time,
+            bucket_s=statistics.bucket,
+        )
 
     @property
     def bucket_s(self) -> float:
-        return self.snapshot.statistics.bucket if self.snapshot else DEFAULT_BUCKET_S
+        return self.terms.bucket_s
+
+    @property
+    def timeouts_s(self) -> dict[str, float | None]:
+        return {c.name: c.timeout for c in self.snapshot.candidates} if self.snapshot else {}
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
     """Everything that was asked of the log, by (candidate, trial)."""
 
-    whole: Mapping[Cell, Tally]
-    routes: Mapping[Cell, Mapping[str, Tally]]
-    slices: Mapping[Cell, Mapping[tuple[str, str], Tally]]
+    counted: Mapping[Cell, Counted]
     spans: Mapping[Cell, Span]
+    changed_rules: set[Cell]
     quantiles: Mapping[Cell, tuple[Any, ...]]
+    below: Mapping[Cell, Evidence]
+    streams: Mapping[Cell, Mapping[str, tuple[Any, ...]]]
+    versus: Mapping[Cell, Mapping[str, Evidence]]
     outcomes: Mapping[Cell, dict[str, int]]
     statuses: Mapping[Cell, dict[str, int]]
     reasons: Mapping[Cell, dict[str, int]]
     protocols: Mapping[Cell, dict[str, int]]
-    metrics: Mapping[Cell, list[tuple[Any, ...]]]
     fields: Mapping[Cell, list[tuple[Any, ...]]]
     flows: Mapping[Cell, list[tuple[Any, ...]]]
     failures: Mapping[Cell, list[tuple[Any, ...]]]
@@ -87,60 +119,62 @@ class Rows:
 
 
 def report(con: duckdb.DuckDBPyConnection, source: Source, loaded: Loaded, wishes: Wishes) -> Report:
-    """Raises ScopeError for a trial or candidate that is not there, LabelsError for labels that are none."""
+    """Raises ScopeError for a trial or candidate that is not there, LabelsError for labels that are none, ValueError
+    for a gate that is none."""
     trials = scope.choose(con, wishes.scope)
-    rows = _ask(con, source, wishes)
-    candidates = {trial.name: _candidate(trial, rows, wishes, source) for trial in trials}
+    names = {trial.candidate for trial in trials}
+    rulebook = {name: gates.given(name, wishes.snapshot, wishes.gates, wishes.expect) for name in names}
+    heard = closing.close(con, wishes.bucket_s, wishes.timeouts_s) if closing.is_written(source) else {}
+    rows = _ask(con, source, wishes, [gate for book in rulebook.values() for gate in book.gates or ()])
+    candidates = {
+        trial.name: _candidate(con, trial, rows, wishes, source, rulebook[trial.candidate], heard) for trial in trials
+    }
     seen = [rows.spans[cell] for trial in trials if (cell := (trial.candidate, trial.trial)) in rows.spans]
     starts = [span.from_us for span in seen if span.from_us is not None]
     ends = [span.to_us for span in seen if span.to_us is not None]
+    verdict = overall(Verdict(c.verdict) for c in candidates.values() if c.verdict is not None)
     return Report(
         v=FORMAT_VERSION,
         headline=sentences.overall(list(candidates.values())),
-        verdict=None,
+        verdict=None if verdict is None else str(verdict),
         window=Window(from_=moment(min(starts, default=None)), to=moment(max(ends, default=None))),
         sources=Sources(
             files=loaded.files, pairs=loaded.pairs, torn_lines=loaded.torn_lines, bad_lines=loaded.bad_lines
         ),
-        terms=_terms(wishes),
+        terms=record.Terms(
+            confidence=wishes.terms.confidence,
+            coverage=wishes.terms.coverage,
+            at_least_pairs=wishes.terms.least_pairs,
+            at_least_s=wishes.terms.least_s,
+            bucket_s=wishes.terms.bucket_s,
+            final=wishes.final,
+        ),
         hints=[hint for candidate in candidates.values() for hint in candidate.hints] + sentences.of_sources(loaded),
         candidates={name: worded(candidate) for name, candidate in candidates.items()},
     )
 
 
-def _terms(wishes: Wishes) -> Terms:
-    statistics = wishes.snapshot.statistics if wishes.snapshot else Statistics()
-    return Terms(
-        confidence=statistics.confidence,
-        coverage=statistics.coverage,
-        at_least_pairs=statistics.at_least.pairs,
-        at_least_s=statistics.at_least.time,
-        bucket_s=statistics.bucket,
-        final=False,
-    )
-
-
-def _ask(con: duckdb.DuckDBPyConnection, source: Source, wishes: Wishes) -> Rows:
-    query.prepare(con)
-    tallies = list(query.tallies(con, wishes.bucket_s))
-    unsliced = [(key, tally) for key, tally in tallies if key.slice is None]
-    sliced = [(key, tally) for key, tally in tallies if key.slice is not None]
+def _ask(con: duckdb.DuckDBPyConnection, source: Source, wishes: Wishes, asked: Sequence[Gate]) -> Rows:
+    judged.prepare(con, wishes.bucket_s)
+    labelled = labels.join(con, wishes.labels, wishes.labels_on) if wishes.labels else {}
+    counted = counting.count(con, wishes.bucket_s, asked, has_labels=bool(wishes.labels))
     return Rows(
-        whole=merge(unsliced, _cell),
-        routes=_by_part(merge(unsliced, lambda key: (_cell(key), key.route))),
-        slices=_by_part(merge(sliced, lambda key: (_cell(key), key.slice or ("", "")))),
+        counted=counted,
         spans=query.spans(con),
+        changed_rules=query.changed_rules(con),
         quantiles=query.quantiles(con),
+        below=query.below_median(con),
+        streams=query.streams(con) if any(found.whole.total("first_token_timed") for found in counted.values()) else {},
+        versus=against.versus(con),
         outcomes=query.histogram(con, "shadow_outcome"),
         statuses=query.histogram(con, "shadow_status"),
         reasons=query.histogram(con, "CASE WHEN NOT is_comparable THEN coalesce(reason, 'unknown') END"),
         protocols=query.histogram(con, "nullif(protocol, '')"),
-        metrics=query.metrics(con),
         fields=query.fields(con),
         flows=query.flows(con),
         failures=query.failures(con),
         ledgers=ledger.sums(con),
-        labelled=labels.join(con, wishes.labels, wishes.labels_on) if wishes.labels else {},
+        labelled=labelled,
         facts=hints.read(con, source, wishes.snapshot),
         curves=curves.latencies(con),
         timelines=curves.timelines(con, wishes.bucket_s),
@@ -149,49 +183,86 @@ def _ask(con: duckdb.DuckDBPyConnection, source: Source, wishes: Wishes) -> Rows
     )
 
 
-def _candidate(trial: Trial, rows: Rows, wishes: Wishes, source: Source) -> Candidate:
+def _candidate(
+    con: duckdb.DuckDBPyConnection,
+    trial: Trial,
+    rows: Rows,
+    wishes: Wishes,
+    source: Source,
+    given: Given,
+    heard: Mapping[Cell, int],
+) -> Candidate:
     cell = (trial.candidate, trial.trial)
-    tally = rows.whole.get(cell, Tally())
+    counted = rows.counted.get(cell) or counting.nothing()
     span = rows.spans.get(cell, _NO_SPAN)
     sums = rows.ledgers.get(cell)
-    reference = "twin" if trial.twin_covers else "production"
-    seconds = None if span.from_us is None or span.to_us is None else (span.to_us - span.from_us) / 1e6
+    terms = wishes.terms
     labelled = rows.labelled.get(cell)
-    found = rows.fields.get(cell, [])
+    facts = ruling.facts_of(
+        span,
+        counted,
+        sums,
+        twin_covers=trial.twin_covers,
+        rules_changed=cell in rows.changed_rules,
+        has_labels=counted.whole.total("labelled") > 0,
+    )
+    ruled = ruling.rule(given, counted, facts, terms, final=wishes.final)
+    m = Measured(counted.whole, terms, wishes.final)
+    production = span.production or "production"
+    told = gates.Told(gates.Names(plain(production), plain(trial.name), trial.twin_covers), facts, terms, counted.whole)
+    seconds = None if span.from_us is None or span.to_us is None else (span.to_us - span.from_us) / 1e6
+    reference = "twin" if trial.twin_covers else "production"
+    found, looked_at = ruling.findings(counted, terms)
+    fields = rows.fields.get(cell, [])
+    has_traffic = span.pairs > 0
+    verdict = ruled.judgement.verdict if has_traffic else None
     draft = Candidate(
         name=trial.name,
         trial=trial.trial,
-        production=span.production or "production",
+        production=production,
         origin=span.origin,
         headline="",
-        verdict=None,
+        verdict=None if verdict is None else str(verdict),
+        reason=str(ruled.judgement.reason) if verdict is not None and ruled.judgement.reason is not None else None,
+        needed=gates.needed(ruled.judgement.needed) if verdict is not None else None,
+        gated=given.gated,
+        expect=ruled.expect,
+        banners=sentences.banners(trial.candidate, span.to_us, heard.get(cell), wishes.snapshot),
         window=Window(from_=moment(span.from_us), to=moment(span.to_us)),
         seconds=seconds,
-        pairs=tally.pairs,
+        pairs=round(counted.whole.total("pairs")),
         warmup_pairs=span.warmup,
+        open_pairs=span.open,
         twin_pairs=span.twin_pairs,
         coverage=figures.coverage(sums),
         ledger=sums,
         load=figures.load(sums, seconds),
         outcomes=rows.outcomes.get(cell, {}),
         statuses=rows.statuses.get(cell, {}),
-        errors=figures.errors(tally, reference),
-        nonfinite=figures.nonfinite(tally),
-        disagreement=figures.disagreement(tally),
-        item_disagreement=figures.item_disagreement(tally),
-        difference=figures.difference(tally),
-        incomparable=figures.incomparable(tally, rows.reasons.get(cell, {})),
-        noise=figures.noise(tally),
-        excess_disagreement=figures.excess_disagreement(tally),
-        latency_ms=figures.latency(tally, reference, rows.quantiles.get(cell), rows.curves.get(cell, {})),
-        stream=None,
-        fields=[_field(row, wishes.examples) for row in found[:MOST_FIELDS]],
-        fields_total=len(found),
+        errors=figures.errors(m, reference),
+        nonfinite=figures.nonfinite(m),
+        disagreement=m.disagreement(),
+        item_disagreement=m.item_disagreement(),
+        difference=m.changed(),
+        incomparable=figures.incomparable(m, rows.reasons.get(cell, {})),
+        noise=m.noise(),
+        excess_disagreement=m.excess_disagreement(),
+        latency_ms=figures.latency(
+            m, reference, rows.quantiles.get(cell), _apart(con, cell, rows, wishes), rows.curves.get(cell, {})
+        ),
+        stream=figures.stream(m, rows.streams.get(cell)),
+        fields=_fields(fields, terms.alpha, wishes.examples),
+        fields_total=len(fields),
         classes=[Flow(old=old, new=new, count=n) for old, new, n in rows.flows.get(cell, [])[:MOST_FLOWS]],
         confusion=rows.confusions.get(cell),
-        metrics={name: Metric(mean=mean, n=n) for name, mean, n in rows.metrics.get(cell, [])},
-        slices=_slices(rows.slices.get(cell, {})),
-        routes={route: figures.segment(part) for route, part in sorted(rows.routes.get(cell, {}).items())},
+        metrics=figures.metrics(counted, terms, wishes.final),
+        slices=_slices(counted, terms, found),
+        routes={
+            value: _segment(evidence, terms, found.get((name, value), []))
+            for (name, value), evidence in sorted(counted.parts.items())
+            if name == ROUTE
+        },
+        slices_looked_at=looked_at,
         timeline=rows.timelines.get(cell, []),
         versions={
             "production": span.production_versions or [],
@@ -201,19 +272,34 @@ def _candidate(trial: Trial, rows: Rows, wishes: Wishes, source: Source) -> Cand
         rules=span.rules or [],
         protocols=rows.protocols.get(cell, {}),
         decision_is_known=span.unpredicted == 0,
-        self_check=None,
+        self_check=told.self_check(ruled.self_check) if ruled.self_check is not None else None,
         labels=labelled.labels if labelled else None,
-        accuracy=labelled.accuracy if labelled else None,
-        versus=None,
-        gates=[],
+        accuracy=figures.accuracy(m, labelled.accuracy) if labelled and labelled.accuracy else None,
+        losses=labelled.losses if labelled else None,
+        versus=figures.versus(rows.versus.get(cell, {}), terms, wishes.final),
+        gates=told.gates(ruled.judgement),
         hints=hints.of_candidate(trial.candidate, cell, rows.facts, sums),
         not_known=[],
         next=[],
         examples=rows.examples.get(cell, []),
     )
     return sentences.spoken(
-        draft, rows.failures.get(cell, []), wishes.scope, _show(source) if wishes.examples else None
+        draft,
+        rows.failures.get(cell, []),
+        wishes.scope,
+        _show(source) if wishes.examples else None,
+        rules_changed=facts.rules_changed,
     )
+
+
+def _apart(con: duckdb.DuckDBPyConnection, cell: Cell, rows: Rows, wishes: Wishes) -> Interval | None:
+    """The interval of the median difference of latency; None where the time buckets are too few for one."""
+    below = rows.below.get(cell)
+    levels = interval.median_levels(below, "below", "timed", wishes.terms, final=wishes.final) if below else None
+    if levels is None:
+        return None
+    low, high = query.differences(con, cell, levels)
+    return Interval(None, low, high, 0, interval.MEDIAN)
 
 
 def _show(source: Source) -> Callable[[str], str]:
@@ -222,32 +308,36 @@ def _show(source: Source) -> Callable[[str], str]:
     return lambda pair_id: shlex.join(["shadowproxy", "show", plain(pair_id), *paths])
 
 
-def _field(row: tuple[Any, ...], examples: bool) -> Field:
-    path, kind, count, noise_count, noise_pairs, pair_ids, _ = row
-    return Field(
-        path=path,
-        kind=kind,
-        count=count,
-        noise_count=noise_count if noise_pairs else None,
-        e_value=None,
-        flagged=None,
-        examples=list(pair_ids) if examples else [],
-    )
+def _fields(rows: Sequence[tuple[Any, ...]], alpha: float, examples: bool) -> list[Field]:
+    """Flagged by e-BH among all fields that were looked at, shown or not."""
+    flags = fields.flags({row[:2]: (row[6], row[7]) for row in rows if row[4]}, alpha)
+    return [
+        Field(
+            path=path,
+            kind=kind,
+            count=count,
+            noise_count=noise_count if noise_pairs else None,
+            e_value=flags[path, kind].e_value if noise_pairs else None,
+            flagged=flags[path, kind].flagged if noise_pairs else None,
+            examples=list(pair_ids) if examples else [],
+        )
+        for path, kind, count, noise_count, noise_pairs, pair_ids, *_ in rows[:MOST_FIELDS]
+    ]
 
 
-def _slices(parts: Mapping[tuple[str, str], Tally]) -> dict[str, dict[str, Segment]]:
+def _slices(counted: Counted, terms: Terms, found: Mapping[Part, list[Finding]]) -> dict[str, dict[str, Segment]]:
     slices: dict[str, dict[str, Segment]] = {}
-    for (name, value), tally in sorted(parts.items(), key=lambda part: (part[0][0], -part[1].pairs, part[0][1])):
-        slices.setdefault(name, {})[value] = figures.segment(tally)
+    parts = sorted(counted.parts.items(), key=lambda part: (part[0][0], -part[1].total("pairs"), part[0][1]))
+    for (name, value), evidence in parts:
+        if name != ROUTE:
+            slices.setdefault(name, {})[value] = _segment(evidence, terms, found.get((name, value), []))
     return slices
 
 
-def _cell(key: Key) -> Cell:
-    return key.candidate, key.trial
-
-
-def _by_part(tallies: Mapping[tuple[Cell, Any], Tally]) -> dict[Cell, dict[Any, Tally]]:
-    parts: dict[Cell, dict[Any, Tally]] = {}
-    for (cell, part), tally in tallies.items():
-        parts.setdefault(cell, {})[part] = tally
-    return parts
+def _segment(evidence: Evidence, terms: Terms, found: Sequence[Finding]) -> Segment:
+    return figures.segment(
+        evidence,
+        terms,
+        {one.metric: one.e_value for one in found},
+        [one.metric for one in found if one.flagged],
+    )

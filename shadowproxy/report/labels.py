@@ -14,9 +14,9 @@ from typing import Final
 import duckdb
 
 from shadowproxy.pairlog.database import literally
-from shadowproxy.report.figures import rate
 from shadowproxy.report.query import Cell, are_same, decisions
-from shadowproxy.report.record import Accuracy, Labels
+from shadowproxy.report.record import Accuracy, Labels, Losses, Rate
+from shadowproxy.report.words import plain
 from shadowproxy.stats import mcnemar
 
 ON: Final = ("key", "id")
@@ -45,7 +45,7 @@ _WANTED: Final = (
 
 _JOINED: Final = """
 CREATE TABLE joined AS
-SELECT candidate, trial, {on} AS joined_on, label,
+SELECT candidate, trial, pair_id, production_upstream AS name, production_prediction AS said, {on} AS joined_on, label,
   count(*) OVER (PARTITION BY candidate, trial, {on}) > 1 AND {on} IS NOT NULL AS is_ambiguous,
   is_decided AND production_prediction IS NOT NULL AND shadow_prediction IS NOT NULL AS has_decided,
   {production} AS production, {shadow} AS shadow, {label} AS wanted
@@ -61,17 +61,48 @@ FROM joined GROUP BY ALL
 """
 _SCORED: Final = "(has_decided AND len(production) = len(shadow) AND len(shadow) = len(wanted))"
 
-_RIGHT: Final = """
-WITH item AS (
-  SELECT candidate, trial, unnest(list_zip(production, shadow, wanted)) AS i FROM joined
-  WHERE label IS NOT NULL AND NOT is_ambiguous AND {scored}),
-scored AS (
-  SELECT candidate, trial, {old} AS old_right, {new} AS new_right,
-    coalesce(TRY_CAST(i[1] AS DOUBLE) % 1 <> 0 OR TRY_CAST(i[2] AS DOUBLE) % 1 <> 0, false) AS is_fraction FROM item)
-SELECT candidate, trial, count(*), count(*) FILTER (old_right), count(*) FILTER (new_right),
-  count(*) FILTER (old_right AND NOT new_right), count(*) FILTER (new_right AND NOT old_right), bool_or(is_fraction)
-FROM scored GROUP BY ALL
+_ITEMS: Final = """
+CREATE TABLE labelled_items AS
+SELECT candidate, trial, pair_id, {old} AS old_right, {new} AS new_right, TRY_CAST(i[1] AS DOUBLE) AS x,
+  TRY_CAST(i[2] AS DOUBLE) AS y,
+  CASE lower(i[3]) WHEN 'true' THEN 1.0 WHEN 'false' THEN 0.0 ELSE TRY_CAST(i[3] AS DOUBLE) END AS t
+FROM (
+  SELECT candidate, trial, pair_id, unnest(list_zip(production, shadow, wanted)) AS i FROM joined
+  WHERE label IS NOT NULL AND NOT is_ambiguous AND {scored})
 """
+# Predictions that are right by degrees: some have a fraction.
+_BY_DEGREES: Final = """
+CREATE TABLE by_degrees AS
+SELECT candidate, trial FROM labelled_items GROUP BY ALL HAVING bool_or(coalesce(x % 1 <> 0 OR y % 1 <> 0, false))
+"""
+_RIGHTS: Final = """
+CREATE TABLE rights AS
+SELECT pair_id, count(*) AS labelled, count(*) FILTER (old_right AND NOT new_right) AS good_to_bad,
+  count(*) FILTER (new_right AND NOT old_right) AS bad_to_good,
+  count(*) FILTER (new_right AND old_right) AS both_right
+FROM labelled_items ANTI JOIN by_degrees USING (candidate, trial) GROUP BY pair_id
+"""
+_RIGHT: Final = """
+SELECT candidate, trial, count(*), count(*) FILTER (old_right), count(*) FILTER (new_right),
+  count(*) FILTER (old_right AND NOT new_right), count(*) FILTER (new_right AND NOT old_right)
+FROM labelled_items ANTI JOIN by_degrees USING (candidate, trial) GROUP BY ALL
+"""
+# Brier 1950: mean (p − y)². Logarithmic loss (Good 1952): mean −ln of what the label was given, at least 10⁻¹⁵.
+_LOSSES: Final = """
+SELECT candidate, trial, bool_and(x BETWEEN 0 AND 1 AND y BETWEEN 0 AND 1 AND t IN (0, 1)), count(*),
+  avg((x - t) ** 2), avg((y - t) ** 2),
+  avg(-ln(greatest(1e-15, CASE WHEN t = 1 THEN x ELSE 1 - x END))),
+  avg(-ln(greatest(1e-15, CASE WHEN t = 1 THEN y ELSE 1 - y END))),
+  avg(abs(x - t)), avg(abs(y - t))
+FROM labelled_items SEMI JOIN by_degrees USING (candidate, trial)
+WHERE isfinite(x) AND isfinite(y) AND isfinite(t) GROUP BY ALL
+"""
+_LABELLED_SHARES: Final = """
+SELECT candidate, trial, mode(name), said, count(*) FILTER (label IS NOT NULL AND NOT is_ambiguous) / count(*) AS share
+FROM joined WHERE said IS NOT NULL GROUP BY candidate, trial, said HAVING count(*) >= {least} ORDER BY share DESC, said
+"""
+LEAST_SAID: Final = 50  # requests on which production said the same
+MOST_BIAS: Final = 0.05
 
 
 class LabelsError(Exception):
@@ -82,10 +113,14 @@ class LabelsError(Exception):
 class Labelled:
     labels: Labels
     accuracy: Accuracy | None  # None: nothing matched, or the predictions are numbers that are right by degrees
+    losses: Losses | None  # for those
 
 
 def join(con: duckdb.DuckDBPyConnection, file: Path, on: str) -> dict[Cell, Labelled]:
-    """Raises LabelsError. `on` is one of ON."""
+    """Also creates `rights`: of each pair's items how many only one side got right. Raises LabelsError.
+
+    `on` is one of ON.
+    """
     _read(con, file)
     con.execute(
         _JOINED.format(
@@ -95,9 +130,18 @@ def join(con: duckdb.DuckDBPyConnection, file: Path, on: str) -> dict[Cell, Labe
             label=_WANTED,
         )
     )
-    accuracies = {(row[0], row[1]): _accuracy(*row[2:]) for row in con.execute(_right()).fetchall()}
+    con.execute(_ITEMS.format(scored=_SCORED, old=are_same("i[1]", "i[3]"), new=are_same("i[2]", "i[3]")))
+    con.execute(_BY_DEGREES)
+    con.execute(_RIGHTS)
+    accuracies = {(row[0], row[1]): _accuracy(*row[2:]) for row in con.execute(_RIGHT).fetchall()}
+    losses = {(row[0], row[1]): _losses(*row[2:]) for row in con.execute(_LOSSES).fetchall()}
+    biases = _biases(con)
     return {
-        (row[0], row[1]): Labelled(Labels(**dict(zip(_LABELS, row[2:], strict=True))), accuracies.get((row[0], row[1])))
+        (row[0], row[1]): Labelled(
+            Labels(**dict(zip(_LABELS, row[2:], strict=True)), bias=biases.get((row[0], row[1]))),
+            accuracies.get((row[0], row[1])),
+            losses.get((row[0], row[1])),
+        )
         for row in con.execute(_MATCHED.format(scored=_SCORED)).fetchall()
     }
 
@@ -105,28 +149,49 @@ def join(con: duckdb.DuckDBPyConnection, file: Path, on: str) -> dict[Cell, Labe
 _LABELS: Final = ("matched", "unmatched", "ambiguous", "unused", "undecided")
 
 
-def _right() -> str:
-    return _RIGHT.format(
-        scored=_SCORED,
-        old=are_same("i[1]", "i[3]"),
-        new=are_same("i[2]", "i[3]"),
-    )
-
-
-def _accuracy(
-    n: int, production: int, shadow: int, good_to_bad: int, bad_to_good: int, has_fractions: bool
-) -> Accuracy | None:
-    if has_fractions:
-        return None
+def _accuracy(n: int, production: int, shadow: int, good_to_bad: int, bad_to_good: int) -> Accuracy:
     return Accuracy(
-        production=rate(production, n),
-        shadow=rate(shadow, n),
+        production=_counted(production, n),
+        shadow=_counted(shadow, n),
         good_to_bad=good_to_bad,
         bad_to_good=bad_to_good,
         mcnemar_p=mcnemar.exact_p(good_to_bad, bad_to_good),
         mcnemar_method=mcnemar.METHOD,
-        accuracy_drop=rate(good_to_bad - bad_to_good, n),
+        accuracy_drop=_counted(good_to_bad - bad_to_good, n),
     )
+
+
+def _counted(count: int, n: int) -> Rate:
+    return Rate(estimate=count / n if n else None, n=n)
+
+
+def _losses(is_score: bool, n: int, *means: float) -> Losses:
+    brier, log_loss, absolute = means[0:2], means[2:4], means[4:6]
+    named = {"brier": brier, "log_loss": log_loss} if is_score else {"absolute_error": absolute}
+    return Losses(
+        kind="score" if is_score else "number",
+        n=n,
+        production={name: of_both[0] for name, of_both in named.items()},
+        shadow={name: of_both[1] for name, of_both in named.items()},
+    )
+
+
+def _biases(con: duckdb.DuckDBPyConnection) -> dict[Cell, str]:
+    """Where labels exist more for one of production's predictions than for another, they favour production."""
+    shares: dict[Cell, list[tuple[str, str, float]]] = {}
+    for candidate, trial, name, said, share in con.execute(_LABELLED_SHARES.format(least=LEAST_SAID)).fetchall():
+        shares.setdefault((candidate, trial), []).append((name, said, share))
+    return {
+        cell: f"labels exist mostly where {plain(rows[0][0])} said '{plain(_text(rows[0][1]), 40)}': "
+        f"this comparison favours {plain(rows[0][0])}"
+        for cell, rows in shares.items()
+        if rows[0][2] - rows[-1][2] > MOST_BIAS
+    }
+
+
+def _text(decision: str) -> str:
+    """A decision's JSON as one reads it: a string without its quotes."""
+    return decision[1:-1] if len(decision) > 1 and decision[0] == decision[-1] == '"' else decision
 
 
 def _read(con: duckdb.DuckDBPyConnection, file: Path) -> None:

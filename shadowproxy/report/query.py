@@ -1,104 +1,17 @@
-"""DuckDB → rows. Everything that a figure is made of is asked for here, and nothing is computed from it here.
-
-`judged` holds the pairs that count (warm-up left out) with the questions of JUDGEMENT answered for each: is it
-comparable, a triple, a latency pair, and what does the reference say. All the other queries stand on it.
-"""
+"""DuckDB → rows: what no tally can answer. Nothing is computed from it here, and all of it stands on `judged`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import duckdb
+import numpy as np
 
+from shadowproxy.stats.evidence import Evidence
 from shadowproxy.stats.quantiles import NAMES
-from shadowproxy.stats.tally import COUNTS, Key, Tally
 
-SLICE_VALUES: Final = 20
-OTHER: Final = "other"
-NO_VALUE: Final = "(none)"  # the request had nothing where the slice is taken from
-SLOWER_BY: Final = 0.25
-_MIN_SLOWER_MS: Final = 1.0
 EXAMPLES: Final = 3
-
-_JUDGED: Final = """
-CREATE TABLE judged AS
-WITH referred AS (
-  SELECT *,
-    CASE WHEN twin_covers THEN twin_outcome ELSE production_outcome END AS reference_outcome,
-    coalesce(CASE WHEN twin_covers THEN twin_bad ELSE production_bad END, false) AS reference_bad,
-    CASE WHEN twin_covers THEN twin_latency_ms ELSE production_latency_ms END AS reference_ms,
-    CASE WHEN shadow_outcome = 'timeout' THEN 'inf'::DOUBLE ELSE shadow_latency_ms END AS candidate_ms,
-    coalesce(shadow_bad, false) AS candidate_bad,
-    coalesce(metrics['nonfinite_shadow'] > 0, false) AS candidate_nonfinite,
-    coalesce(metrics['nonfinite_production'] > 0, false) AS production_nonfinite,
-    coalesce(result IN ('same', 'different'), false) AS is_comparable,
-    coalesce(noise_result IN ('same', 'different'), false) AS is_noise_comparable,
-    censored OR (twin_covers AND noise_censored) AS is_censored,
-    coalesce('client_aborted' IN (production_outcome, shadow_outcome,
-      CASE WHEN twin_covers THEN twin_outcome END), false) AS is_aborted
-  FROM scoped WHERE NOT warmup)
-SELECT *,
-  is_comparable AND agrees IS NOT NULL AS is_decided,
-  is_comparable AND is_noise_comparable AND agrees IS NOT NULL AND noise_agrees IS NOT NULL AS is_triple,
-  NOT is_aborted AND NOT is_censored AND reference_outcome IS NOT NULL AS is_exchange,
-  coalesce(NOT is_aborted AND NOT is_censored AND answered_by IS DISTINCT FROM candidate
-    AND reference_outcome = 'complete' AND NOT reference_bad AND reference_ms IS NOT NULL
-    AND (shadow_outcome = 'timeout' OR (shadow_outcome = 'complete' AND NOT candidate_bad))
-    AND candidate_ms IS NOT NULL, false) AS is_timed
-FROM referred
-"""
-
-# The same names as the fields of a Tally, each with what a pair must be to count.
-_SLOWER: Final = "{a} > (1 + {by}) * {b} AND {a} - {b} > {least}"
-_COUNTED: Final = {
-    "pairs": "true",
-    "comparable": "is_comparable",
-    "different": "is_comparable AND result = 'different'",
-    "decided": "is_decided",
-    "disagreeing": "is_decided AND NOT agrees",
-    "triples": "is_triple",
-    "noisy": "is_triple AND NOT noise_agrees",
-    "only_candidate_disagrees": "is_triple AND NOT agrees AND noise_agrees",
-    "only_twin_disagrees": "is_triple AND agrees AND NOT noise_agrees",
-    "exchanges": "is_exchange",
-    "only_candidate_bad": "is_exchange AND candidate_bad AND NOT reference_bad",
-    "only_reference_bad": "is_exchange AND reference_bad AND NOT candidate_bad",
-    "both_bad": "is_exchange AND reference_bad AND candidate_bad",
-    "candidate_timeouts": "is_exchange AND shadow_outcome = 'timeout'",
-    "reference_timeouts": "is_exchange AND reference_outcome = 'timeout'",
-    "censored": "is_censored",
-    "client_aborted": "is_aborted",
-    "only_candidate_nonfinite": "is_exchange AND candidate_nonfinite AND NOT production_nonfinite",
-    "only_production_nonfinite": "is_exchange AND production_nonfinite AND NOT candidate_nonfinite",
-    "both_nonfinite": "is_exchange AND candidate_nonfinite AND production_nonfinite",
-    "timed": "is_timed",
-    "slower": f"is_timed AND {_SLOWER.format(a='candidate_ms', b='reference_ms', by=SLOWER_BY, least=_MIN_SLOWER_MS)}",
-    "faster": f"is_timed AND {_SLOWER.format(a='reference_ms', b='candidate_ms', by=SLOWER_BY, least=_MIN_SLOWER_MS)}",
-    "timed_out": "is_timed AND shadow_outcome = 'timeout'",
-}
-_SUMMED: Final = {
-    "items": "CASE WHEN is_comparable THEN items END",
-    "items_disagreeing": "CASE WHEN is_comparable THEN items_disagreeing END",
-}
-
-_TALLY: Final = """
-WITH sliced AS (
-  SELECT *, unnest(map_entries(slices)) AS slice FROM judged),
-common AS (
-  SELECT candidate, trial, slice.key AS name, slice.value AS value, count(*) AS n FROM sliced
-  GROUP BY candidate, trial, slice.key, slice.value
-  QUALIFY row_number() OVER (PARTITION BY candidate, trial, slice.key ORDER BY count(*) DESC, slice.value) <= {values}),
-every AS (
-  SELECT *, NULL::VARCHAR AS slice_name, NULL::VARCHAR AS slice_value FROM judged
-  UNION ALL
-  SELECT sliced.* EXCLUDE slice, slice.key,
-    CASE WHEN common.name IS NULL THEN '{other}' ELSE coalesce(slice.value, '{none}') END
-  FROM sliced LEFT JOIN common ON common.candidate = sliced.candidate AND common.trial = sliced.trial
-    AND common.name = slice.key AND common.value IS NOT DISTINCT FROM slice.value)
-SELECT trial, candidate, coalesce(route, ''), slice_name, slice_value, epoch_us(ts) // $bucket_us AS bucket, {counts}
-FROM every GROUP BY ALL ORDER BY ALL
-"""
 
 _QUANTILES: Final = """
 SELECT candidate, trial,
@@ -111,8 +24,30 @@ SELECT candidate, trial,
 FROM judged WHERE is_timed GROUP BY ALL
 """
 
+# Woodruff's interval for the median difference: how surely the share below it is one half, taken back to the values.
+_BELOW: Final = """
+WITH middle AS (
+  SELECT candidate, trial, quantile_disc(candidate_ms - reference_ms, 0.5) AS median FROM judged WHERE is_timed
+  GROUP BY ALL)
+SELECT candidate, trial, bucket, (count(*) FILTER (candidate_ms - reference_ms <= median))::DOUBLE,
+  count(*)::DOUBLE
+FROM judged JOIN middle USING (candidate, trial) WHERE is_timed GROUP BY ALL ORDER BY ALL
+"""
+_APART: Final = """
+SELECT quantile_disc(candidate_ms - reference_ms, {levels}) FROM judged
+WHERE is_timed AND candidate = $candidate AND trial = $trial
+"""
+
+_STREAMS: Final = """
+SELECT candidate, trial, {role!r},
+  quantile_disc({side}_first_token_ms, {levels}), quantile_disc({side}_per_token_ms, {levels}), avg({role}_tokens),
+  count({role}_per_token_ms)
+FROM judged WHERE is_stream {only} GROUP BY ALL
+"""
+
 _SPANS: Final = """
 SELECT candidate, trial, count(*), count(*) FILTER (warmup),
+  count(*) FILTER (NOT warmup AND coalesce(epoch_us(ts) >= open_from_us, false)) AS open_pairs,
   epoch_us(min(ts) FILTER (NOT warmup)), epoch_us(max(ts) FILTER (NOT warmup)), any_value(origin),
   mode(production_upstream), list_sort(list(DISTINCT production_version) FILTER (production_version <> '')),
   list_sort(list(DISTINCT shadow_version) FILTER (shadow_version <> '')),
@@ -123,26 +58,35 @@ SELECT candidate, trial, count(*), count(*) FILTER (warmup),
 FROM scoped GROUP BY ALL
 """
 
+# Routes have rules of their own, so only within one do two digests mean that the rules changed.
+_CHANGED_RULES: Final = """
+SELECT DISTINCT candidate, trial FROM scoped WHERE NOT warmup AND rules <> ''
+GROUP BY candidate, trial, route HAVING count(DISTINCT rules) > 1
+"""
+
 _HISTOGRAM: Final = """
 SELECT candidate, trial, {what}, count(*) AS n FROM judged WHERE {what} IS NOT NULL GROUP BY ALL ORDER BY n DESC, 3
 """
 
-_METRICS: Final = """
-SELECT candidate, trial, entry.key, avg(entry.value), count(entry.value) FROM (
-  SELECT candidate, trial, unnest(map_entries(metrics)) AS entry FROM judged WHERE is_comparable)
-WHERE entry.value IS NOT NULL GROUP BY ALL ORDER BY 3
-"""
-
-# A path and its kind count once a pair, however many elements of a list differ.
+# A path and its kind count once a pair, however many elements of a list differ. Where the twin answered too, b and c
+# are the time buckets in which more pairs had the field differ for the candidate alone, and for the twin alone.
 _FIELDS: Final = """
 WITH field AS (
-  SELECT candidate, trial, pair_id, ts, unnest(list_distinct(list_transform(
-    list_zip(differing_paths, differing_kinds), lambda d: [{general}, d[2]]))) AS f
+  SELECT candidate, trial, pair_id, ts, bucket, is_comparable AND is_noise_comparable AS has_both,
+    unnest(list_distinct(list_transform(list_zip(differing_paths, differing_kinds), lambda d: [{general}, d[2]]))) AS f
   FROM judged WHERE is_comparable),
 noise AS (
-  SELECT candidate, trial, unnest(list_distinct(list_transform(
-    list_zip(noise_paths, noise_kinds), lambda d: [{general}, d[2]]))) AS f
+  SELECT candidate, trial, pair_id, bucket, is_comparable AS has_both,
+    unnest(list_distinct(list_transform(list_zip(noise_paths, noise_kinds), lambda d: [{general}, d[2]]))) AS f
   FROM judged WHERE is_noise_comparable),
+alone AS (
+  SELECT candidate, trial, f, bucket, sum(side) AS balance FROM (
+    SELECT candidate, trial, pair_id, f, bucket, 1 AS side FROM field WHERE has_both
+    UNION ALL SELECT candidate, trial, pair_id, f, bucket, -1 FROM noise WHERE has_both)
+  GROUP BY candidate, trial, f, bucket),
+tossed AS (
+  SELECT candidate, trial, f, count(*) FILTER (balance > 0) AS b, count(*) FILTER (balance < 0) AS c
+  FROM alone GROUP BY ALL),
 counted AS (
   SELECT candidate, trial, f, count(*) AS n, arg_min(pair_id, ts, {examples}) AS examples FROM field GROUP BY ALL),
 noise_counted AS (SELECT candidate, trial, f, count(*) AS n FROM noise GROUP BY ALL),
@@ -150,9 +94,10 @@ bases AS (
   SELECT candidate, trial, count(*) FILTER (is_comparable) AS base,
     count(*) FILTER (is_noise_comparable) AS noise_base FROM judged GROUP BY ALL)
 SELECT candidate, trial, f[1], f[2], coalesce(counted.n, 0), coalesce(noise_counted.n, 0), noise_base,
-  coalesce(examples, []),
+  coalesce(examples, []), coalesce(b, 0), coalesce(c, 0),
   coalesce(counted.n, 0) / greatest(base, 1) - coalesce(noise_counted.n, 0) / greatest(noise_base, 1) AS excess
-FROM counted FULL JOIN noise_counted USING (candidate, trial, f) JOIN bases USING (candidate, trial)
+FROM counted FULL JOIN noise_counted USING (candidate, trial, f) LEFT JOIN tossed USING (candidate, trial, f)
+  JOIN bases USING (candidate, trial)
 ORDER BY candidate, trial, excess DESC, 5 DESC, 3, 4
 """
 _GENERAL_PATH: Final = r"regexp_replace(d[1], '\[\d+\]', '[*]', 'g')"
@@ -202,6 +147,7 @@ class Span(NamedTuple):
 
     pairs: int  # warm-up too
     warmup: int
+    open: int  # in buckets that are not closed yet
     from_us: int | None
     to_us: int | None
     origin: str | None
@@ -215,26 +161,13 @@ class Span(NamedTuple):
     unpredicted: int  # pairs whose decision is that of nothing configured: any compared difference counts
 
 
-def prepare(con: duckdb.DuckDBPyConnection) -> None:
-    """Create `judged` on top of `scoped`."""
-    con.execute(_JUDGED)
-
-
-def tallies(con: duckdb.DuckDBPyConnection, bucket_s: float) -> Iterator[tuple[Key, Tally]]:
-    """One row for each (trial, candidate, route, slice, bucket); the slice is None where all pairs are counted."""
-    counts = [
-        f"count(*) FILTER ({_COUNTED[name]})" if name in _COUNTED else f"coalesce(sum({_SUMMED[name]}), 0)"
-        for name in COUNTS
-    ]
-    sql = _TALLY.format(values=SLICE_VALUES, other=OTHER, none=NO_VALUE, counts=", ".join(counts))
-    for row in con.execute(sql, {"bucket_us": round(bucket_s * 1e6)}).fetchall():
-        trial, candidate, route, name, value, bucket, *values = row
-        part = None if name is None else (name, value)
-        yield Key(trial, candidate, route, part, int(bucket)), Tally(*map(int, values))
-
-
 def spans(con: duckdb.DuckDBPyConnection) -> dict[Cell, Span]:
     return {cell: Span(*row) for cell, row in _by_cell(con.execute(_SPANS).fetchall()).items()}
+
+
+def changed_rules(con: duckdb.DuckDBPyConnection) -> set[Cell]:
+    """Trials whose pairs were not all compared by the same rules."""
+    return set(con.execute(_CHANGED_RULES).fetchall())
 
 
 def quantiles(con: duckdb.DuckDBPyConnection) -> dict[Cell, tuple[Any, ...]]:
@@ -242,18 +175,49 @@ def quantiles(con: duckdb.DuckDBPyConnection) -> dict[Cell, tuple[Any, ...]]:
     return _by_cell(con.execute(_QUANTILES.format(levels=list(NAMES))).fetchall())
 
 
+def below_median(con: duckdb.DuckDBPyConnection) -> dict[Cell, Evidence]:
+    """By bucket: the latency pairs whose difference is at most the median of all, of how many (`below`, `timed`)."""
+    found: dict[Cell, list[tuple[int, float, float]]] = {}
+    for candidate, trial, bucket, below, timed in con.execute(_BELOW).fetchall():
+        found.setdefault((candidate, trial), []).append((bucket, below, timed))
+    return {
+        cell: Evidence(
+            np.asarray([row[0] for row in rows], dtype=np.int64),
+            {"below": np.asarray([row[1] for row in rows]), "timed": np.asarray([row[2] for row in rows])},
+        )
+        for cell, rows in found.items()
+    }
+
+
+def differences(con: duckdb.DuckDBPyConnection, cell: Cell, levels: Sequence[float]) -> list[float]:
+    """Quantiles of the differences of latency within pairs."""
+    sql = _APART.format(levels=[float(level) for level in levels])
+    found = con.execute(sql, {"candidate": cell[0], "trial": cell[1]}).fetchone()
+    return [float(value) for value in (found and found[0]) or []]
+
+
+def streams(con: duckdb.DuckDBPyConnection) -> dict[Cell, dict[str, tuple[Any, ...]]]:
+    """By role: (first token, time per token, mean tokens, streams), the first two lists as NAMES. Candidate: shadow."""
+    found: dict[Cell, dict[str, tuple[Any, ...]]] = {}
+    for role in ("production", "shadow", "twin"):
+        side = "candidate" if role == "shadow" else role
+        only = "" if role != "twin" else "AND twin_outcome = 'complete'"
+        sql = _STREAMS.format(role=role, side=side, levels=list(NAMES), only=only)
+        for candidate, trial, of, *row in con.execute(sql).fetchall():
+            found.setdefault((candidate, trial), {})[of] = tuple(row)
+    return found
+
+
 def histogram(con: duckdb.DuckDBPyConnection, what: str) -> dict[Cell, dict[str, int]]:
     """How often each value of a column of `judged` (never the user's text) occurs, the commonest first."""
     return _nested(con.execute(_HISTOGRAM.format(what=what)).fetchall())
 
 
-def metrics(con: duckdb.DuckDBPyConnection) -> dict[Cell, list[tuple[Any, ...]]]:
-    """(name, mean, n) of each metric of the comparison."""
-    return _grouped(con.execute(_METRICS).fetchall())
-
-
 def fields(con: duckdb.DuckDBPyConnection) -> dict[Cell, list[tuple[Any, ...]]]:
-    """(path, kind, pairs, pairs in which the twin differs, pairs with a twin, examples, excess), worst first."""
+    """(path, kind, pairs, pairs in which the twin differs, pairs with a twin, examples, b, c, excess), worst first.
+
+    b and c: time buckets in which the field differs more often for the candidate, and for the twin.
+    """
     return _grouped(con.execute(_FIELDS.format(general=_GENERAL_PATH, examples=EXAMPLES)).fetchall())
 
 

@@ -26,11 +26,12 @@ class Scope:
     route: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    slice: tuple[str, str] | None = None  # (name, value)
 
     @property
     def is_chosen(self) -> bool:
-        """Whether hours were picked: what was chosen after looking proves nothing."""
-        return self.since is not None or self.until is not None
+        """Whether hours or a slice were picked: what was chosen after looking proves nothing."""
+        return self.since is not None or self.until is not None or self.slice is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +55,33 @@ def parse_time(text: str, now: datetime) -> datetime:
     return parsed.astimezone(UTC)
 
 
+def parse_slice(text: str) -> tuple[str, str]:
+    """`country:DE` or `country=DE`. Raises ScopeError."""
+    found = re.fullmatch(r"([^:=]+)[:=](.*)", text.strip())
+    if found is None or not found[2]:
+        raise ScopeError(f"--slice {text}: expected a slice such as country:DE")
+    return found[1], found[2]
+
+
 def choose(con: duckdb.DuckDBPyConnection, scope: Scope) -> list[Trial]:
-    """Create the views `scoped` (pairs asked for) and `judged` (those that count), and name their trials.
+    """Create the view `scoped` (pairs asked for) and name their trials.
 
     Candidates that stand only in the ledger are chosen too: that nothing came is worth saying.
     """
     found: list[tuple[str, str]] = con.execute(_TRIALS).fetchall()
     _refuse_unknown(scope, found)
     trials = _wanted(scope, found)
-    con.execute("CREATE TABLE chosen (candidate VARCHAR, trial VARCHAR, twin_covers BOOLEAN)")
+    con.execute("CREATE TABLE chosen (candidate VARCHAR, trial VARCHAR, twin_covers BOOLEAN, open_from_us BIGINT)")
     for candidate, trial in trials:
-        con.execute("INSERT INTO chosen VALUES (?, ?, false)", [candidate, trial])
-    for name, value in (("route", scope.route), ("since", _us(scope.since)), ("until", _us(scope.until))):
+        con.execute("INSERT INTO chosen VALUES (?, ?, false, NULL)", [candidate, trial])
+    slice_name, slice_value = scope.slice or (None, None)
+    for name, value in (
+        ("route", scope.route),
+        ("since", _us(scope.since)),
+        ("until", _us(scope.until)),
+        ("slice", slice_name),
+        ("slice_value", slice_value),
+    ):
         con.execute(f"SET VARIABLE wanted_{name} = ?", [value])
     con.execute(_SCOPED)
     con.execute(_COVERED)
@@ -79,10 +95,12 @@ def choose(con: duckdb.DuckDBPyConnection, scope: Scope) -> list[Trial]:
 
 _SCOPED = """
 CREATE VIEW scoped AS
-SELECT pairs.*, chosen.twin_covers FROM pairs JOIN chosen USING (candidate, trial)
+SELECT pairs.*, chosen.twin_covers, chosen.open_from_us FROM pairs JOIN chosen USING (candidate, trial)
 WHERE (getvariable('wanted_route') IS NULL OR route = getvariable('wanted_route')::VARCHAR)
   AND (getvariable('wanted_since') IS NULL OR epoch_us(ts) >= getvariable('wanted_since')::BIGINT)
   AND (getvariable('wanted_until') IS NULL OR epoch_us(ts) < getvariable('wanted_until')::BIGINT)
+  AND (getvariable('wanted_slice') IS NULL
+    OR slices[getvariable('wanted_slice')::VARCHAR] = getvariable('wanted_slice_value')::VARCHAR)
 """
 
 _COVERED = """

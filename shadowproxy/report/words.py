@@ -68,6 +68,11 @@ def in_unit(value: float | None, unit: str) -> str:
     return _UNITS.get(unit, number)(value)
 
 
+def share_in(value: float | None, unit: str) -> str:
+    """As `in_unit`, but a difference of rates as the share of requests that it is, for sentences."""
+    return percent(value) if unit == "pp" else in_unit(value, unit)
+
+
 def limit_in(value: float, unit: str) -> str:
     """A limit: as a value, but a difference without its plus sign, and zero bare."""
     return "0" if value == 0 else in_unit(value, unit).removeprefix("+")

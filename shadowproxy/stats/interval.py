@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shadowproxy.stats import looks
+from shadowproxy.stats import asymptotic, looks
 from shadowproxy.stats.arrays import Floats
 from shadowproxy.stats.evidence import Evidence
 from shadowproxy.stats.facts import Terms
@@ -52,6 +52,31 @@ def difference(
     return _interval(Kind.DIFFERENCE, difference_rows(b, c, n, np.zeros(len(n))), terms, final, alike)
 
 
+MEDIAN = "Woodruff's interval for the median, over time buckets"
+
+
+def median_levels(
+    evidence: Evidence, below: str, trials: str, terms: Terms, *, final: bool = False
+) -> tuple[float, float] | None:
+    """Between which quantiles the median lies: `below` counts the values that are at most the median of them all.
+
+    Woodruff 1952, JASA 47(260): the interval of the share below the sample's median, laid around one half and taken
+    back to the values. Values of one moment resemble each other, so the share's interval is that over buckets. None
+    where there are too few of them.
+    """
+    share = rate(evidence, below, trials, terms, alike=True, final=final)
+    if share.estimate is None or share.low is None or share.high is None:
+        return None
+    reach = max(share.high - share.estimate, share.estimate - share.low)
+    return max(0.5 - reach, 0.0), min(0.5 + reach, 1.0)
+
+
+def mean(evidence: Evidence, total: str, count: str, terms: Terms, *, final: bool = False) -> Interval:
+    """Σ of one column over Σ of another, by buckets."""
+    x, n = evidence.column(total), evidence.column(count)
+    return _interval(Kind.MEAN, np.vstack([n, n, np.zeros(len(n)), asymptotic.bucket_rows(x, n)]), terms, final)
+
+
 def _interval(kind: Kind, rows: Floats, terms: Terms, final: bool, alike: bool = False) -> Interval:
     method = METHODS[kind]
     name = method.one_look_name if final else method.name
@@ -64,6 +89,8 @@ def _interval(kind: Kind, rows: Floats, terms: Terms, final: bool, alike: bool =
     else:
         ends = method.sequence(sums[:, looks.schedule(sums.shape[1]) - 1], levels, alike)
     low, high = (float(end[-1]) for end in looks.running(ends.low, ends.high))
+    if low > high:  # the value has changed meanwhile: what this look alone says is nearer to now than neither
+        low, high = float(ends.low[-1]), float(ends.high[-1])
     estimate = float(method.estimate(sums[:, -1:])[0])
     return Interval(
         None if math.isnan(estimate) else estimate,

@@ -135,7 +135,9 @@ class _Bench:
             return (Verdict.INCONCLUSIVE, reason) if reason else (Verdict.PASS, None)
         if stood_in and ran.estimate is not None and ran.estimate > gate.limit:
             return Verdict.INCONCLUSIVE, Reason.NO_TWIN
-        return Verdict.INCONCLUSIVE, withhold.of_course(ran, self.facts)
+        return Verdict.INCONCLUSIVE, withhold.of_course(
+            ran, self.facts, is_short=evidence.total("pairs") < self.terms.least_pairs
+        )
 
     def record(
         self, gate: Gate, ran: Course | None, verdict: Verdict, reason: Reason | None, value: str | None

@@ -60,8 +60,8 @@ def of_pass(gate: Gate, evidence: Evidence, whole: Evidence, facts: Facts, terms
     return None
 
 
-def of_course(ran: Course, facts: Facts) -> Reason:
-    """Why the interval decides nothing."""
+def of_course(ran: Course, facts: Facts, *, is_short: bool) -> Reason:
+    """Why the interval decides nothing. `is_short`: no PASS could stand on so few pairs, so none is near its limit."""
     if ran.n <= 0:
         return Reason.WARMING_UP if facts.is_warming_up else Reason.TOO_FEW_PAIRS
     is_burst = bool(ran.burst.size and ran.burst[-1])
@@ -72,7 +72,7 @@ def of_course(ran: Course, facts: Facts) -> Reason:
         return Reason.BURST
     if ran.drifted.size and ran.drifted[-1]:
         return Reason.DRIFT
-    return Reason.TOO_FEW_PAIRS if more.multiple(ran) else Reason.AT_THE_LIMIT
+    return Reason.TOO_FEW_PAIRS if is_short or more.multiple(ran) else Reason.AT_THE_LIMIT
 
 
 _WAITING = frozenset({Reason.TOO_FEW_PAIRS, Reason.TOO_FEW_BUCKETS, Reason.BURST, Reason.WARMING_UP})

@@ -8,6 +8,7 @@ import pty
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,8 +34,8 @@ def path(tmp_path: Path) -> Path:
 Captured = pytest.CaptureFixture[str]
 
 
-def test_a_report_goes_to_stdout_and_exits_0(path: Path, capsys: Captured) -> None:
-    assert call(["report", str(path)]) == 0
+def test_a_report_goes_to_stdout_and_exits_by_its_verdict(path: Path, capsys: Captured) -> None:
+    assert call(["report", str(path)]) == 3
     captured = capsys.readouterr()
     assert captured.out.startswith("v2 instead of v1")
     assert "\x1b" not in captured.out
@@ -43,14 +44,14 @@ def test_a_report_goes_to_stdout_and_exits_0(path: Path, capsys: Captured) -> No
 
 def test_json_to_a_file(path: Path, tmp_path: Path, capsys: Captured) -> None:
     output = tmp_path / "report.json"
-    assert call(["report", str(path), "--format", "json", "-o", str(output)]) == 0
+    assert call(["report", str(path), "--format", "json", "-o", str(output)]) == 3
     assert json.loads(output.read_text())["candidates"]["v2"]["disagreement"]["estimate"] == 0.2
     assert capsys.readouterr().out == ""
 
 
 def test_options_narrow_the_report(path: Path, capsys: Captured) -> None:
     assert call(["report", str(path), "--format", "json", "--candidate", "v2", "--route", "predict", "--since",
-                 "2026-03-01T14:00:08Z", "--until", "2026-03-01T14:00:09Z", "--no-examples"]) == 0  # fmt: skip
+                 "2026-03-01T14:00:08Z", "--until", "2026-03-01T14:00:09Z", "--no-examples"]) == 3  # fmt: skip
     candidate = json.loads(capsys.readouterr().out)["candidates"]["v2"]
     assert candidate["pairs"] == 1
     assert candidate["fields"][0]["examples"] == []
@@ -59,15 +60,74 @@ def test_options_narrow_the_report(path: Path, capsys: Captured) -> None:
 
 def test_a_configuration_names_limits(path: Path, tmp_path: Path, capsys: Captured) -> None:
     (tmp_path / "c.yaml").write_text(CONFIG)
-    assert call(["report", str(path), "-c", str(tmp_path / "c.yaml")]) == 0
+    assert call(["report", str(path), "-c", str(tmp_path / "c.yaml")]) == 3
     assert "`max_in_flight` (7)" in capsys.readouterr().out
 
 
 def test_labels_join(path: Path, tmp_path: Path, capsys: Captured) -> None:
     (tmp_path / "l.csv").write_text("key,label\nrequest-9,b\nrequest-10,b\nrequest-1,a\n")
-    assert call(["report", str(path), "--labels", str(tmp_path / "l.csv")]) == 0
+    assert call(["report", str(path), "--labels", str(tmp_path / "l.csv")]) == 3
     out = capsys.readouterr().out
     assert "v2 disagrees on 20 % and is right more often: 100 % against 33.3 % of 3 labelled." in out
+
+
+def long_log(tmp_path: Path, **pair: Any) -> Path:
+    """5,000 pairs in 50 buckets, all of them in the ledger."""
+    log = PairLog(tmp_path / "long", every_s=0.3)
+    log.pair(times=5000, twin=answer(), **pair)
+    log.ledger(requests=5000, eligible=5000, sent=5000, finished={"complete": 5000}, logged=5000)
+    return log.write()
+
+
+def test_pass_exits_0_and_fail_1(tmp_path: Path, capsys: Captured) -> None:
+    path = str(long_log(tmp_path))
+    assert call(["report", path]) == 0
+    assert "No gate shows v2 worse than v1. This does not say that it is better." in capsys.readouterr().out
+    bad = str(long_log(tmp_path, shadow=answer(500, bad=True), comparison=incomparable("shadow_bad")))
+    assert call(["report", bad]) == 1
+    assert (
+        capsys.readouterr()
+        .out.splitlines()[1]
+        .startswith("Do not promote v2. It fails on 100 % of requests that v1's copy answers")
+    )
+    assert call(["report", bad, "--inconclusive", "pass"]) == 1
+
+
+def test_inconclusive_exits_as_wished(path: Path, capsys: Captured) -> None:
+    assert call(["report", str(path), "--inconclusive", "pass"]) == 0
+    assert call(["report", str(path), "--inconclusive", "fail"]) == 1
+
+
+def test_gates_on_the_command_line_replace_the_defaults(path: Path, capsys: Captured) -> None:
+    wanted = ["--gate", "disagreement<=90%", "--gate", "slower_share{by=10%}<=10pp"]
+    assert call(["report", str(path), "--format", "json", *wanted]) == 3
+    found = json.loads(capsys.readouterr().out)["candidates"]["v2"]
+    assert [(gate["name"], gate["limit"]) for gate in found["gates"]] == [
+        ("disagreement", 0.9),
+        ("slower_share{by=10%}", 0.1),
+    ]
+    assert found["expect"] is None
+
+
+def test_gates_lie_over_those_of_the_configuration(path: Path, tmp_path: Path, capsys: Captured) -> None:
+    (tmp_path / "c.yaml").write_text(CONFIG + 'gates: ["disagreement<=50%", "error_rate_increase<=1pp"]\n')
+    wanted = ["-c", str(tmp_path / "c.yaml"), "--gate", "disagreement<=90%"]
+    call(["report", str(path), "--format", "json", *wanted])
+    found = json.loads(capsys.readouterr().out)["candidates"]["v2"]
+    assert {gate["name"]: gate["limit"] for gate in found["gates"]} == {
+        "disagreement": 0.9,
+        "error_rate_increase": 0.01,
+    }
+
+
+@pytest.mark.parametrize("off", ["gates: []\n", "gated"])
+def test_without_gates_nothing_is_judged(off: str, path: Path, tmp_path: Path, capsys: Captured) -> None:
+    text = CONFIG.replace("name: v2,", "name: v2, gated: false,") if off == "gated" else CONFIG + off
+    (tmp_path / "c.yaml").write_text(text)
+    assert call(["report", str(path), "-c", str(tmp_path / "c.yaml"), "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["verdict"], found["candidates"]["v2"]["gates"]) == (None, [])
+    assert found["headline"].startswith("Nothing was judged")
 
 
 def test_a_log_without_pairs_exits_3_with_the_ledgers_word(tmp_path: Path, capsys: Captured) -> None:
@@ -99,6 +159,11 @@ def test_an_empty_directory_exits_3(tmp_path: Path, capsys: Captured) -> None:
         (["report", "{}/log", "--candidate", "v9"], 2),
         (["report", "{}/log", "--trial", "t9"], 2),
         (["report", "{}/log", "--since", "noon"], 2),
+        (["report", "{}/log", "--slice", "DE"], 2),
+        (["report", "{}/log", "--gate", "errors<=1%"], 2),
+        (["report", "{}/log", "--gate", "error_rate_increase<=1%"], 2),
+        (["report", "{}/log", "--expect", "better"], 2),
+        (["report", "{}/log", "--inconclusive", "maybe"], 2),
         (["report", "{}/log", "--labels", "{}/none.csv"], 4),
         (["report", "{}/log", "-c", "{}/none.yaml"], 4),
         (["report", "{}/log", "-o", "{}/no/such/directory"], 4),
@@ -167,7 +232,7 @@ def on_a_terminal(arguments: list[str], **environment: str) -> bytes:
     except OSError:  # the terminal's other end is closed
         pass
     os.close(main)
-    assert process.wait(timeout=30) == 0
+    assert process.wait(timeout=30) in (0, 3)
     return out
 
 
@@ -202,5 +267,5 @@ def test_an_encoding_without_the_signs_is_no_error(path: Path) -> None:
     command = [sys.executable, "-m", "shadowproxy", "report", str(path)]
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     done = subprocess.run(command, env=environment, capture_output=True, timeout=30, check=False)
-    assert (done.returncode, done.stderr) == (0, b"")
+    assert (done.returncode, done.stderr) == (3, b"")
     assert b"Errors" in done.stdout

@@ -22,11 +22,11 @@ def test_watching_prints_again_when_the_log_has_grown(tmp_path: Path) -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
-            assert _reads(process.stdout, "3 requests counted")
+            assert _reads(process.stdout, "3 requests judged")
             with (root / "pairs-2.jsonl").open("w", encoding="utf-8") as more:
                 log.pair()
                 more.write(log.pairs[-1] + "\n")
-            assert _reads(process.stdout, "4 requests counted")
+            assert _reads(process.stdout, "4 requests judged")
             process.send_signal(signal.SIGINT)
             assert process.wait(20) == 130
         finally:

@@ -40,7 +40,8 @@ def test_accuracy_of_both_sides(path: Path, tmp_path: Path) -> None:
     assert accuracy.shadow.estimate == 4 / 6  # 1, 2, 4 and 5
     assert (accuracy.good_to_bad, accuracy.bad_to_good) == (1, 2)  # 6; 4 and 5
     assert accuracy.mcnemar_p == pytest.approx(1.0)  # min(1, 2 · P[Bin(3, ½) ≤ 1]) = 2 · 4/8
-    assert figures.summary == "v2 disagrees on 42.9 % and is right more often: 66.7 % against 50 % of 6 labelled."
+    said = "v2 disagrees on 42.9 % and is right more often: 66.7 % against 50 % of 6 labelled."
+    assert figures.headline == f"{figures.summary} {said}"
     assert "whether v2's answers are right (no labels)" not in figures.not_known
 
 
@@ -117,7 +118,38 @@ def test_numbers_by_degrees_are_not_called_right_or_wrong(tmp_path: Path) -> Non
     figures = figures_on(log.write(), labels=csv(tmp_path, "request-1,1", "request-2,0"))
     assert figures.accuracy is None
     assert figures.classes == []
-    assert any("how often they are right is not shown" in hint for hint in figures.hints)
+    assert figures.losses is not None
+    assert (figures.losses.kind, figures.losses.n) == ("score", 2)
+    # Labels 1 and 0: (0.25 − 1)² and 0.25², (0.75 − 1)² and 0.75²; −ln 0.25 and −ln 0.75, either way round.
+    assert figures.losses.production["brier"] == pytest.approx((0.5625 + 0.0625) / 2)
+    assert figures.losses.shadow["brier"] == pytest.approx((0.0625 + 0.5625) / 2)
+    assert figures.losses.production["log_loss"] == pytest.approx((1.3862944 + 0.2876821) / 2)
+    assert "Brier score 0.312 against 0.312" in " ".join(figures.hints)
+
+
+def test_numbers_have_an_absolute_error(tmp_path: Path) -> None:
+    log = PairLog(tmp_path / "log")
+    log.pair(times=2, comparison=differing(10.5, 12.0))
+    figures = figures_on(log.write(), labels=csv(tmp_path, "request-1,10", "request-2,13"))
+    assert figures.losses is not None
+    assert figures.losses.kind == "number"
+    assert figures.losses.production == {"absolute_error": pytest.approx((0.5 + 2.5) / 2)}
+    assert figures.losses.shadow == {"absolute_error": pytest.approx((2.0 + 1.0) / 2)}
+
+
+def test_labels_that_exist_mostly_for_one_prediction_favour_production(tmp_path: Path) -> None:
+    log = PairLog(tmp_path / "log")
+    log.pair(times=60, comparison=compared(labels=("approve", "approve")))  # request-1 … 60
+    log.pair(times=60, comparison=compared(labels=("refuse", "refuse")))
+    rows = [f"request-{n},approve" for n in range(1, 51)] + [f"request-{n},refuse" for n in range(61, 71)]
+    figures = figures_on(log.write(), labels=csv(tmp_path, *rows))
+    assert figures.labels is not None
+    assert figures.labels.bias == "labels exist mostly where v1 said 'approve': this comparison favours v1"  # 50 : 10
+    assert figures.labels.bias in figures.not_known
+    even = [f"request-{n},x" for n in (*range(1, 51), *range(61, 111))]
+    labels = figures_on(log.write(), labels=csv(tmp_path, *even)).labels
+    assert labels is not None
+    assert labels.bias is None
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,11 @@ import pytest
 from shadowproxy.report import text
 from shadowproxy.report.render import as_json, as_text
 from shadowproxy.report.words import duration, milliseconds, percent, plain, points, span_of
+from shadowproxy.settings.snapshot import Pairs, Production, Snapshot
 from tests.support.pairs import PairLog, answer, differing, differs, incomparable, noisy, timed_out
 from tests.support.reports import report_on
+
+UNJUDGED = Snapshot(production=Production(urls=("http://127.0.0.1:9",)), pairs=Pairs(dir=""), gates=())
 
 
 @pytest.fixture
@@ -31,26 +34,27 @@ def test_the_first_screen(log: PairLog, monkeypatch: pytest.MonkeyPatch) -> None
     assert (
         printed
         == f"""\
-v2 instead of v1                                                              not judged
-v2 decides differently on 2.02 % of requests and fails on 1 % (v1's copy: 0 %).
-Nothing was judged: these are point estimates, without intervals or gates.
-100 requests counted · 2026-03-01 14:00–15:39 UTC, 1 h 39 min · 99 % of those v2 should have had
+v2 instead of v1                                                              INCONCLUSIVE
+Not decided yet: too few requests so far. About 6,259 requests (4 d 7 h) more at the present rate.
+100 requests judged · 2026-03-01 14:00–15:39 UTC, 1 h 39 min · 99 % of those v2 should have had
 {"─" * 90}
                            v1         v2         difference (95 %)         limit     verdict
-Errors                     0 %†       1 %        +1 pp                     –         –
-Decides differently        0 %*       2.02 %     +2.02 pp                  –         –
+Errors                     0 %†       1 %        +1 pp (−12.9 … 11.5)      0.5 pp    INCONCLUSIVE
+Decides differently        0 %*       2.02 %     +2.02 pp (−13.1 … 11.8)   5 pp      INCONCLUSIVE
 Any compared field differs –          2.02 %     –                         –         –
-Clearly slower (> 25 %)    –          –          0 pp                      –         –
+Clearly slower (> 25 %)    –          –          0 pp (−13.1 … 11.5)       10 pp     INCONCLUSIVE
+NaN, Inf or null           –          –          0 pp (−12.9 … 11.3)       0         INCONCLUSIVE
 Latency, median            10.0 ms†   10.0 ms    +0.00 ms                  –         –
 Latency, p90               10.0 ms†   10.0 ms    +0.00 ms                  –         –
-* a second copy of v1 against v1: the noise.
+* a second copy of v1 against v1: the noise.    Self-check: whether v1's copy passes these gates is
+  not decided yet.
 † v1's second copy, which is reached as v2 is.
 A latency's difference is that within pairs, not a difference of quantiles.
 Not comparable: 1 % of requests (1 v2 failed or refused).
 Fields that differ                                        kind          pairs       noise
   $.outputs[*].data[*]                                    value             2           0
 What is not known: whether v2's answers are right (no labels); its latency above 5 % of v1's load;
-  how far chance alone moves these figures (no intervals).
+  what acting on v2's answers would change; hours that this trial has not seen.
 Next: 1 of v2's errors are HTTP 500 on route "predict"
         shadowproxy show {example}
       largest class flow: 4→9 (2)
@@ -62,10 +66,10 @@ Next: 1 of v2's errors are HTTP 500 on route "predict"
     )
 
 
-def test_nothing_claims_certainty(log: PairLog) -> None:
+def test_nothing_claims_certainty_where_nothing_is_judged(log: PairLog) -> None:
     log.pair(times=50, twin=answer())
-    printed = as_text(report_on(log.write())).lower()
-    assert "point estimates" in printed
+    printed = as_text(report_on(log.write(), gates=(), snapshot=UNJUDGED)).lower()
+    assert "nothing was judged: no gates are set." in printed
     for word in ("pass", "fail:", "promote", "safe", "significant", "guarantee", "no difference", "confidence"):
         assert word not in printed
 
@@ -75,7 +79,7 @@ def test_several_candidates_have_a_screen_each(log: PairLog) -> None:
     log.pair(times=3, candidate="v3", trial="v3-1", shadow=timed_out(), comparison=incomparable("shadow_incomplete"))
     found = report_on(log.write())
     printed = as_text(found)
-    assert printed.startswith("2 candidates (v2, v3). Nothing was judged")
+    assert printed.startswith("2 candidates: v2 INCONCLUSIVE, v3 INCONCLUSIVE.")
     assert printed.count("instead of v1") == 2
     assert "3 v3 gave no whole answer" in printed
 
@@ -83,7 +87,8 @@ def test_several_candidates_have_a_screen_each(log: PairLog) -> None:
 def test_a_candidate_that_is_warming_up_says_so(log: PairLog) -> None:
     log.pair(times=12, warmup=True)
     printed = as_text(report_on(log.write()))
-    assert "v2 is warming up: 12 pairs so far, none of them counted." in printed
+    assert "Not decided yet: v2 is still warming up." in printed
+    assert "12 more while warming up" in printed
 
 
 def test_hostile_text_is_escaped_and_lines_stay_short(log: PairLog) -> None:
