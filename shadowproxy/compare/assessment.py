@@ -41,19 +41,16 @@ class Assessed(msgspec.Struct, frozen=True):
     bad: bool
     why: str  # one of WHY, "" when not bad
     unfit: str  # one of UNFIT, "" when it can be compared
+    content_type: str | None
 
 
 def assess(rules: Rules, method: str, target: str, answer: Answer, like: Assessed | None = None) -> Assessed:
     """What one answer says. With `like`, an answer assessed for the same request, equal bytes are not read twice."""
-    content_type = answer.header("content-type")
-    media = media_of(content_type)
-    # The content type is at hand already; others are rarely compared.
-    headers = tuple(
-        media.normal if name == "content-type" and content_type is not None else answer.header(name)
-        for name in rules.headers
-    )
-    if like is not None and _is_alike(answer, like.answer, content_type):
-        return msgspec.structs.replace(like, answer=answer, headers=headers)
+    content_type, media, headers = _headers(rules, answer)
+    if like is not None and _is_alike(answer, like, content_type):
+        return Assessed(
+            answer, like.protocol, headers, like.lifted, like.decision, like.bad, like.why, like.unfit, content_type
+        )
     plans = rules.plans_for(method, target)
     if like is not None and like.protocol:
         # Production's answer shows which protocol is spoken here: one without its members lacks the prediction.
@@ -65,17 +62,38 @@ def assess(rules: Rules, method: str, target: str, answer: Answer, like: Assesse
     expected = like.decision.kind if like is not None and like.protocol == plan.protocol else ""
     decision, why = _judged(plan, answer, lifted, method, hindrance, expected)
     unfit = _unfit(answer, lifted, why, hindrance)
-    return Assessed(answer, plan.protocol, headers, lifted, decision, why != "", why, unfit)
+    return Assessed(answer, plan.protocol, headers, lifted, decision, why != "", why, unfit, content_type)
 
 
-def _is_alike(answer: Answer, other: Answer, content_type: str | None) -> bool:
+def _headers(rules: Rules, answer: Answer) -> tuple[str | None, Media, tuple[str | None, ...]]:
+    """The content type, what it means, and the values of the compared headers in normal form."""
+    known = rules.by_headers.get(answer.headers)
+    if known is None:
+        content_type = answer.header("content-type")
+        media = media_of(content_type)
+        compared = tuple(
+            media.normal if name == "content-type" and content_type is not None else answer.header(name)
+            for name in rules.headers
+        )
+        known = content_type, media, compared
+        if len(rules.by_headers) >= _REMEMBERED:
+            rules.by_headers.clear()
+        rules.by_headers[answer.headers] = known
+    return known
+
+
+_REMEMBERED: Final = 256
+
+
+def _is_alike(answer: Answer, like: Assessed, content_type: str | None) -> bool:
+    other = like.answer
     return (
         answer.body == other.body
         and answer.status == other.status
         and answer.complete == other.complete
         and answer.truncated == other.truncated
         and answer.aborted == other.aborted
-        and content_type == other.header("content-type")
+        and content_type == like.content_type
     )
 
 

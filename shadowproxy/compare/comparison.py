@@ -10,9 +10,9 @@ from shadowproxy.compare.assessment import UNFIT, Assessed
 from shadowproxy.compare.diff import MAX_KEPT, NOTHING, Difference, Found, diff
 from shadowproxy.compare.excerpt import excerpt
 from shadowproxy.compare.lift import Form, may_hold_booleans
-from shadowproxy.compare.measures import measure
+from shadowproxy.compare.measures import measure, unchanged
 from shadowproxy.compare.opaque import diff_opaque
-from shadowproxy.compare.prediction import agreement
+from shadowproxy.compare.prediction import agreement, unanimity
 from shadowproxy.compare.rules import Plan, Rules
 
 SAME: Final = "same"
@@ -55,6 +55,16 @@ class Comparison(msgspec.Struct, frozen=True):
 
 def compare(rules: Rules, production: Assessed, other: Assessed, other_key: str = "shadow") -> Comparison:
     """Whether the answers, and the decisions in them, are the same. Never raises."""
+    if (
+        other.lifted is production.lifted
+        and other.decision is production.decision
+        and other.headers == production.headers
+        and other.answer.status == production.answer.status
+        and other.answer.body == production.answer.body
+        and not production.unfit
+        and not other.unfit
+    ):
+        return _alike(rules, production, other_key)
     plan = rules.plans[production.protocol]
     reason = _reason(production, other, other_key)
     heads = _heads(rules, production, other)
@@ -67,6 +77,19 @@ def compare(rules: Rules, production: Assessed, other: Assessed, other_key: str 
         kept = (*heads, *body.differences)[:MAX_KEPT]
         found = Found(kept, len(heads) + body.total, body.nulls)
     return _comparison(rules, production, other, other_key, None, found)
+
+
+def _alike(rules: Rules, production: Assessed, other_key: str) -> Comparison:
+    """Of an answer that was read as its own likeness (`assess`, `like`): most pairs, so the short way."""
+    prediction = rules.plans[production.protocol].prediction
+    decision = production.decision
+    agreed = unanimity(decision)
+    metrics = unchanged(prediction, decision)
+    if production.lifted.form is Form.JSON:
+        nonfinite = production.lifted.nonfinite + decision.nonfinite + decision.nulls
+        metrics = {"nonfinite_production": nonfinite, f"nonfinite_{other_key}": nonfinite, **metrics}
+    text = decision.text
+    return Comparison(SAME, None, agreed.agrees, agreed.items, 0, (), 0, metrics, text, text, rules.digest)
 
 
 def _reason(production: Assessed, other: Assessed, other_key: str) -> str | None:
@@ -111,13 +134,14 @@ def _comparison(
         if assessed.lifted.form is Form.JSON:
             decision = assessed.decision
             # The prediction's nulls may be among those that the walk saw, so the greater number counts.
-            nonfinite = assessed.lifted.nonfinite + decision.nonfinite + max(decision.nulls, nulls)
-            metrics[f"nonfinite_{side}"] = nonfinite
+            nulls = nulls if nulls > decision.nulls else decision.nulls
+            metrics[f"nonfinite_{side}"] = assessed.lifted.nonfinite + decision.nonfinite + nulls
     agrees, items, disagreeing = None, 0, 0
+    a, b = production.decision, other.decision
     if reason is None:
-        agreed = agreement(prediction, production.decision, other.decision, not found.total)
+        agreed = agreement(prediction, a, b, not found.total)
         agrees, items, disagreeing = agreed.agrees, agreed.items, agreed.disagreeing
-        metrics.update(measure(prediction, production.decision, other.decision))
+        metrics.update(measure(prediction, a, b))
     return Comparison(
         INCOMPARABLE if reason else DIFFERENT if found.total else SAME,
         reason,
@@ -127,7 +151,7 @@ def _comparison(
         found.differences,
         found.total,
         metrics,
-        production.decision.text,
-        other.decision.text,
+        a.text,
+        b.text,
         rules.digest,
     )

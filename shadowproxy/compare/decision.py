@@ -12,6 +12,7 @@ from shadowproxy.compare.jsonpath import Path
 from shadowproxy.compare.tolerance import EXACT, Tolerance
 
 MAX_TEXT: Final = 1000
+_SHORT: Final = 10**15
 
 # Every kind of prediction (JUDGEMENT: what `prediction.is` may say).
 LABEL: Final = "label"
@@ -66,9 +67,11 @@ class Decision(msgspec.Struct, frozen=True):
     @property
     def text(self) -> str | None:
         """The decision as short JSON text: the item itself when there is one, else all of them."""
-        if not self.items:
-            return None
         shown = self.items
+        if not shown:
+            return None
+        if len(shown) == 1 and shown[0].__class__ is int and -_SHORT < shown[0] < _SHORT:
+            return str(shown[0])
         if self.kind == TEXT:
             shown = tuple(item.shown for item in shown)
         return json_text(shown[0] if len(shown) == 1 else list(shown), MAX_TEXT)

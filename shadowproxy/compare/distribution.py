@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import ne
 from typing import Any, Final
 
 NUMBERS: Final[frozenset[Any]] = frozenset({int, float})
@@ -15,21 +16,26 @@ def greatest(row: Any) -> Any:
     """The class of the greatest probability: its position, or its name; None where a number is missing."""
     classes = range(len(row)) if isinstance(row, list) else row.keys() if isinstance(row, dict) else ()
     numbers = row.values() if isinstance(row, dict) else row
-    if not classes or not NUMBERS.issuperset(map(type, numbers)) or any(n != n for n in numbers):
+    if not classes or not NUMBERS.issuperset(map(type, numbers)) or any(map(ne, numbers, numbers)):
         return None
-    return max(classes, key=row.__getitem__)
-
-
-def is_no_distribution(row: Any) -> bool:
-    """Numbers off [0, 1], or not summing to 1; what is not finite or no number is counted elsewhere."""
-    numbers = _finite(row)
-    return bool(numbers) and not (_are_shares(numbers) and abs(sum(numbers) - 1) <= _SUM_SLACK)
+    return row.index(max(row)) if isinstance(row, list) else max(classes, key=row.__getitem__)
 
 
 def is_distribution(row: Any) -> bool:
     """Numbers in [0, 1] that sum to 1."""
-    numbers = _finite(row)
-    return bool(numbers) and _are_shares(numbers) and abs(sum(numbers) - 1) <= _SUM_SLACK
+    numbers = row if row.__class__ is list else list(row.values()) if isinstance(row, dict) else []
+    if not numbers or not NUMBERS.issuperset(map(type, numbers)):
+        return False
+    try:
+        # A sum that is near 1 holds nothing that is not finite.
+        return abs(sum(numbers) - 1) <= _SUM_SLACK and _are_shares(numbers)
+    except OverflowError:  # an integer beyond a double
+        return False
+
+
+def is_no_distribution(row: Any) -> bool:
+    """Numbers off [0, 1], or not summing to 1; what is not finite or no number is counted elsewhere."""
+    return not is_distribution(row) and bool(_finite(row))
 
 
 def are_shares(row: Any) -> bool:

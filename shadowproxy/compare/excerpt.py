@@ -11,10 +11,13 @@ import json
 from math import isfinite
 from typing import Any, Final
 
+import orjson
+
 MAX_TEXT: Final = 200
 _ELLIPSIS = "…"
 # A container inside so many others is shown as an ellipsis: nobody reads further, and the stack stays short.
 _MAX_SHOWN_DEPTH = 20
+_LABELS: Final = frozenset({str, int, bool})  # what orjson writes as the standard library does
 _LEAST, _GREATEST = -(1 << 63), (1 << 64) - 1
 _NAMES = {"inf": "Infinity", "-inf": "-Infinity", "nan": "NaN"}
 
@@ -32,6 +35,11 @@ def excerpt(value: Any, limit: int = MAX_TEXT) -> str | int | float | bool | Non
 
 def json_text(value: Any, limit: int = MAX_TEXT) -> str:
     """The value as JSON text, ended by an ellipsis when it is longer than `limit` characters."""
+    if value.__class__ is list and _LABELS.issuperset(map(type, value)):
+        try:
+            return cut(orjson.dumps(value).decode(), limit)
+        except TypeError:  # an integer beyond 64 bits, or a lone surrogate
+            pass
     pieces: list[str] = []
     _write(value, pieces, limit + 1, 0)
     return cut("".join(pieces), limit)

@@ -119,7 +119,23 @@ class Path:
         return [(concrete(steps), found) for steps, found in self.locate(value)]
 
     def values(self, value: Any) -> list[Any]:
-        return [found for _, found in self.locate(value)]
+        """As `locate`, without the places: those of a batch's items cost more than the items."""
+        if any(segment.deep for segment in self.segments):
+            return [found for _, found in self.locate(value)]
+        nodes = [value]
+        for selector, _ in self.segments:
+            if selector is EVERY:
+                nodes = [
+                    child
+                    for node in nodes
+                    if isinstance(node, (dict, list))
+                    for child in (node.values() if isinstance(node, dict) else node)
+                ]
+            elif isinstance(selector, str):
+                nodes = [node[selector] for node in nodes if isinstance(node, dict) and selector in node]
+            elif isinstance(selector, int):
+                nodes = [node[selector] for node in nodes if isinstance(node, list) and selector < len(node)]
+        return nodes
 
     def locate(self, value: Any) -> list[tuple[Steps, Any]]:
         """As `find`, with the steps themselves."""

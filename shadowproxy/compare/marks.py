@@ -29,8 +29,8 @@ class Mark(NamedTuple):
 
 class Place:
     __slots__ = (
-        "_indexes", "_machine", "_names", "_open", "flat", "ignored", "is_loose", "key", "rounded", "typed",
-        "unordered",
+        "_indexes", "_machine", "_names", "_open", "flat", "ignored", "is_loose", "is_uniform", "key", "rounded",
+        "typed", "unordered",
     )  # fmt: skip
 
     def __init__(self, machine: _Machine, open_: frozenset[tuple[int, int]]) -> None:
@@ -47,6 +47,7 @@ class Place:
         # Steps that some pattern names at this place, and None for all others; values are filled in when asked for.
         self._names: dict[str | None, Any] = {None: _UNBUILT}
         self._indexes: dict[int | None, Any] = {None: _UNBUILT}
+        self.is_uniform = True  # all indexes lead to one place
         for number, at in open_:
             segments = machine.marks[number].path.segments
             selector = segments[at].selector if at < len(segments) else None
@@ -54,6 +55,7 @@ class Place:
                 self._names[selector] = _UNBUILT
             elif isinstance(selector, int):
                 self._indexes[selector] = _UNBUILT
+                self.is_uniform = False
 
     def below(self, step: Step) -> Place | None:
         known: dict[Any, Any] = self._names if step.__class__ is str else self._indexes

@@ -46,6 +46,18 @@ def measure(prediction: Prediction, production: Decision, other: Decision) -> di
     return {name: sum(values) if name in _SUMMED else sum(values) / len(values) for name, values in sums.items()}
 
 
+def unchanged(prediction: Prediction, decision: Decision) -> dict[str, float]:
+    """As `measure`, of a decision with itself."""
+    constant = _UNCHANGED.get(decision.kind)
+    if constant is not None and not decision.nonfinite and not decision.nulls:
+        if decision.kind == PROBABILITIES:
+            if decision.items and None not in decision.items:
+                return dict(constant)
+        elif decision.raw and all(x.__class__ in NUMBERS and -_INFINITY < x < _INFINITY for x in decision.raw):
+            return dict(constant)
+    return measure(prediction, decision, decision)
+
+
 def _scored(by_item: Callable[..., Scores], prediction: Prediction, x: Any, y: Any) -> list[tuple[str, float]]:
     try:
         scores = by_item(prediction, x, y)
@@ -61,6 +73,8 @@ def _probabilities(_: Prediction, x: Any, y: Any) -> Scores:
     if not _are_rows(x, y):
         return {}
     total = distributions.total_variation(x, y)
+    if not total < _INFINITY:  # of what is no number nothing is said
+        return {}
     return {
         "total_variation": total,
         "jensen_shannon": 0.0 if total == 0 else distributions.jensen_shannon(x, y),
@@ -201,4 +215,14 @@ MEASURES: Final[Mapping[str, Callable[[Prediction, Any, Any], Scores]]] = {
     EMBEDDING: _embedding,
     BOXES: _boxes,
     TEXT: _text,
+}
+
+# What is measured of a decision beside itself, for the cheap kinds
+# (test_a_decision_beside_itself_is_measured_the_short_way_as_the_long_way).
+_UNCHANGED: Final[Mapping[str, Mapping[str, float]]] = {
+    PROBABILITIES: dict.fromkeys(
+        ("total_variation", "jensen_shannon", "absolute_difference", "confidence_difference"), 0.0
+    ),
+    NUMBER: dict.fromkeys(("difference", "absolute_difference", "relative_difference"), 0.0),
+    SCORE: dict.fromkeys(("difference", "absolute_difference", "flips_up", "flips_down"), 0.0),
 }

@@ -67,6 +67,14 @@ def agreement(prediction: Prediction, production: Decision, other: Decision, are
     return Agreement(agreeing == items, items, items - agreeing)
 
 
+def unanimity(decision: Decision) -> Agreement:
+    """As `agreement`, of a decision with itself."""
+    kind = decision.kind
+    if kind in _JUDGED_BY_SIMILARITY:
+        return _UNDECIDED
+    return Agreement(True, len(decision.items) if kind in _AGREE else 1)
+
+
 def paired(
     a: tuple[Any, ...], a_keys: tuple[Any, ...] | None, b: tuple[Any, ...], b_keys: tuple[Any, ...] | None
 ) -> Iterator[tuple[Any, Any]]:
@@ -78,6 +86,8 @@ def paired(
 
 
 def _same_label(_: Prediction, a: Any, b: Any) -> bool:
+    if a.__class__ is b.__class__ and a.__class__ in _PLAIN:
+        return bool(a == b)
     return same(a, b, EXACT)
 
 
@@ -103,4 +113,5 @@ _AGREE: Final[dict[str, Callable[[Prediction, Any, Any], bool]]] = {
     RANKING: _same_label,
     BOXES: _same_boxes,
 }
+_PLAIN: Final = frozenset({str, int, bool})
 _JUDGED_BY_SIMILARITY: Final = frozenset({TEXT, EMBEDDING})

@@ -52,14 +52,13 @@ def decide(prediction: Prediction, value: Any, like: str = "") -> Decision:
 def _read_path(prediction: Prediction, value: Any, like: str) -> Decision:
     if not prediction.at:
         return UNKNOWN
-    located = _located(prediction, value)
-    if not located:
+    found = _found(prediction, value)
+    if found is None:
         return NOT_FOUND
     kind = prediction.kind
-    raw = [item for _, item in located]
+    raw, keys = found
     if kind in _OF_MANY and not {dict, list}.intersection(map(type, raw)):
         return _decision(prediction, kind, [raw], None)  # the path goes on into the one item
-    keys = _keys(prediction, located, value)
     if kind == TEXT:
         return _decision(prediction, kind, [generations.plain(item) for item in raw], keys)
     if kind == BOXES:
@@ -68,15 +67,14 @@ def _read_path(prediction: Prediction, value: Any, like: str) -> Decision:
 
 
 def _read_guess(prediction: Prediction, value: Any, like: str) -> Decision:
-    located = _located(prediction, value)
-    if not located:
+    found = _found(prediction, value)
+    if found is None:
         return NOT_FOUND
-    if located[0][1].__class__ is dict and {"shape", "values"} <= located[0][1].keys():  # Seldon's tensor
-        raw = tensors.rows(located[0][1]["values"], located[0][1]["shape"])
-    elif not located[0][0]:  # the root
-        raw = guess.items_of(value)
-    else:
-        raw = [item for _, item in located]
+    raw, keys = found
+    if raw[0].__class__ is dict and {"shape", "values"} <= raw[0].keys():  # Seldon's tensor
+        raw, keys = tensors.rows(raw[0]["values"], raw[0]["shape"]), None
+    elif raw[0] is value:  # the root
+        raw, keys = guess.items_of(value), None
     kind = prediction.kind
     if kind == OPAQUE:
         kind = like if like and like != OPAQUE else guess.kind_of(raw[0])[0] if raw else OPAQUE
@@ -84,7 +82,6 @@ def _read_guess(prediction: Prediction, value: Any, like: str) -> Decision:
     if kind == OPAQUE or any(own != kind for own, _ in read):
         return UNKNOWN
     items = [item for _, item in read]
-    keys = _keys(prediction, located, value) if len(located) == len(items) else None
     if kind == BOXES:
         return _boxes(prediction, items, keys)
     decision = _decision(prediction, kind, items, keys)
@@ -98,16 +95,23 @@ def _read_guess(prediction: Prediction, value: Any, like: str) -> Decision:
 def _read_tensors(prediction: Prediction, value: Any, like: str) -> Decision:
     reading = tensors.read(value)
     kind = reading.kind if OPAQUE in (prediction.kind, reading.kind) else prediction.kind
-    decision = _decision(prediction, kind, reading.items, None)
-    faults = sum(map(is_no_distribution, reading.distributions))
-    tolerance = prediction.datatypes.get(reading.datatype, EXACT)
-    return msgspec.structs.replace(decision, nonfinite=faults, nulls=reading.nulls, tolerance=tolerance)
+    items = tuple(reading.items)
+    return Decision(
+        kind,
+        _reduced(prediction, kind, items),
+        None,
+        sum(map(is_no_distribution, reading.distributions)),
+        reading.nulls,
+        True,
+        items,
+        prediction.datatypes.get(reading.datatype, EXACT),
+    )
 
 
 def _read_ranked(prediction: Prediction, value: Any, like: str) -> Decision:
     """Indexes by falling score; results of equal score stay in the order in which they came."""
-    located = _located(prediction, value)
-    if not located or not isinstance(results := located[0][1], list):
+    found = _found(prediction, value)
+    if found is None or not isinstance(results := found[0][0], list):
         return NOT_FOUND
     scored = [(_score(result), result.get("index")) for result in results if isinstance(result, dict)]
     if len(scored) != len(results) or any(index.__class__ is not int for _, index in scored):
@@ -120,9 +124,10 @@ def _read_ranked(prediction: Prediction, value: Any, like: str) -> Decision:
 
 
 def _read_messages(prediction: Prediction, value: Any, like: str) -> Decision:
-    located = _located(prediction, value)
-    texts = [generations.choice(item) for _, item in located]
-    return _texts(prediction, texts, _keys(prediction, located, value))
+    found = _found(prediction, value)
+    if found is None:
+        return NOT_FOUND
+    return _texts(prediction, [generations.choice(item) for item in found[0]], found[1])
 
 
 def _read_response(prediction: Prediction, value: Any, like: str) -> Decision:
@@ -167,27 +172,30 @@ def _decision(prediction: Prediction, kind: str, raw: list[Any], keys: tuple[Any
     if kind in _NUMERIC:
         nulls = raw.count(None) + sum(item.count(None) for item in raw if item.__class__ is list)
     kept = tuple(raw)
-    items = kept
+    return Decision(kind, _reduced(prediction, kind, kept), keys, nonfinite, nulls, True, kept)
+
+
+def _reduced(prediction: Prediction, kind: str, raw: tuple[Any, ...]) -> tuple[Any, ...]:
     if kind == PROBABILITIES:
-        items = tuple(map(greatest, raw))
-    elif kind == RANKING:
-        items = tuple(item[: prediction.top] if isinstance(item, list) else item for item in raw)
-    return Decision(kind, items, keys, nonfinite, nulls, True, kept)
+        return tuple(map(greatest, raw))
+    if kind == RANKING:
+        return tuple(item[: prediction.top] if isinstance(item, list) else item for item in raw)
+    return raw
 
 
-def _located(prediction: Prediction, value: Any) -> Located:
+def _found(prediction: Prediction, value: Any) -> tuple[list[Any], tuple[Any, ...] | None] | None:
+    """(the items at the first path that matches, their keys)"""
     for path in prediction.at:
-        located = path.locate(value)
-        if located:
-            return located
-    return []
+        if prediction.key is None:
+            if items := path.values(value):
+                return items, None
+        elif located := path.locate(value):
+            return [item for _, item in located], _keys(prediction.key, located, value)
+    return None
 
 
-def _keys(prediction: Prediction, located: Located, value: Any) -> tuple[Any, ...] | None:
+def _keys(key: Path | str, located: Located, value: Any) -> tuple[Any, ...] | None:
     """One key for each item, or None where that does not come out: then items are paired by position."""
-    key = prediction.key
-    if key is None:
-        return None
     names = tuple(key.values(value) if isinstance(key, Path) else (_nearest(key, steps, value) for steps, _ in located))
     usable = len(names) == len(located) and all(name.__class__ in (str, int) for name in names)
     return names if usable and len(set(names)) == len(names) else None

@@ -155,6 +155,7 @@ class Rules(msgspec.Struct, frozen=True):
     headers: tuple[str, ...]  # names of compared headers, lower case
     plans: Mapping[str, Plan]
     by_request: dict[tuple[str, str], tuple[Plan, ...]]  # remembered by `plans_for`
+    by_headers: dict[Any, Any]  # remembered by `assessment`
 
     def plans_for(self, method: str, target: str) -> tuple[Plan, ...]:
         """The plans that an answer to a request may follow, the first that fits; the last always does."""
@@ -197,6 +198,7 @@ def compile_rules(route: RouteSettings) -> Rules:
         headers=tuple(dict.fromkeys(name.lower() for name in compare.headers if name.lower() not in ignored)),
         plans=Plans(marks, own, tolerance, route),
         by_request={},
+        by_headers={},
     )
 
 

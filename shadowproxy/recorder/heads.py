@@ -10,6 +10,8 @@ from typing import Final, NamedTuple
 _REMEMBERED: Final = 4096
 _END: Final = [b"", b""]
 _REMEMBERED_BYTES: Final = 256  # longer lines are hardly ever the same again
+_REMEMBERED_HEADS: Final = 256
+_REMEMBERED_HEAD_BYTES: Final = 1024
 
 
 class Field(NamedTuple):
@@ -53,6 +55,38 @@ def fields_of(head: bytes) -> list[Field]:
     if lines[-2:] == _END:
         return [_known[line] for line in lines[1:-2]]
     return [_known[line] for line in lines[1:] if line]
+
+
+class AnswerHead(NamedTuple):
+    """An answer's head as a plan reads it."""
+
+    fields: list[Field]
+    compared: tuple[tuple[str, str], ...]  # what comparison may look at
+    stored: list[tuple[str, str]]
+    coding: str  # Content-Encoding
+
+
+class AnswerHeads(dict[bytes, AnswerHead]):
+    """Head → what is read of it. Within a second a model's heads are often the same: they are remembered."""
+
+    def __init__(self, compared: frozenset[str], stored: frozenset[str]) -> None:
+        super().__init__()
+        self._compared = compared
+        self._stored = stored
+
+    def __missing__(self, head: bytes) -> AnswerHead:
+        fields = fields_of(head)
+        read = AnswerHead(
+            fields,
+            tuple([(field.name, field.value) for field in fields if field.key in self._compared]),
+            [(field.name, field.value) for field in fields if field.key in self._stored],
+            values_of(fields, "content-encoding"),
+        )
+        if len(head) <= _REMEMBERED_HEAD_BYTES:
+            if len(self) >= _REMEMBERED_HEADS:
+                self.clear()
+            self[head] = read
+        return read
 
 
 def request_line(first: str) -> tuple[str, str]:

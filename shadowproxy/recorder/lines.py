@@ -62,16 +62,17 @@ def lines_of(
     ]
     if not wanted:
         return []
-    page = _Page(plan, pair, src)
+    page = _Page(plan, pair, src, len(wanted) > 1)
     return [page.line(exchange, next_id()) for exchange in wanted]
 
 
 class _Page:
     """What the lines of one pair share."""
 
-    def __init__(self, plan: Plan, pair: frames.Pair, src: tuple[int, int, int]) -> None:
+    def __init__(self, plan: Plan, pair: frames.Pair, src: tuple[int, int, int], several: bool = True) -> None:
         self.plan = plan
         self.pair = pair
+        self.several = several  # lines share parts, which are worth serialising by themselves
         self.route: RoutePlan = plan.routes[pair.route]
         first, self.fields = heads.split(pair.head)
         self.request = heads.request_line(first)
@@ -170,8 +171,8 @@ class _Page:
             head,
             candidate.trial,
             candidate.name,
-            self._request(with_bodies),
-            self.production.fragment(with_bodies),
+            self._request(with_bodies) if self.several else self._request_record(with_bodies),
+            self.production.fragment(with_bodies) if self.several else self.production.record(with_bodies),
             shadow.record(with_bodies),
             self._twin(with_bodies),
             comparison,

@@ -14,6 +14,7 @@ import msgspec
 from shadowproxy.compare import Rules, compile_rules
 from shadowproxy.compare.binary import HEADER as BINARY_HEADER
 from shadowproxy.recorder.extract import Extractor, compile_extractor
+from shadowproxy.recorder.heads import AnswerHeads
 from shadowproxy.recorder.redact import CREDENTIALS, Redactor
 from shadowproxy.settings.snapshot import Pairs, Redact, Route, Snapshot
 
@@ -21,7 +22,7 @@ from shadowproxy.settings.snapshot import Pairs, Redact, Route, Snapshot
 class RoutePlan(NamedTuple):
     name: str
     rules: Rules
-    compared: frozenset[str]  # answer fields that comparison may look at, lower case
+    heads: AnswerHeads
     key: Extractor
     slices: tuple[tuple[str, Extractor], ...]
     of_request: bool  # something is looked up in the request's JSON
@@ -43,13 +44,14 @@ class Plan(NamedTuple):
 def compile_plan(snapshot: Snapshot, pairs: Pairs, key: bytes) -> Plan:
     """ValueError with one sentence where something cannot be used."""
     redactor = Redactor(_both(snapshot.pairs.redact, pairs.redact), key)
+    stored = frozenset(name.lower() for name in pairs.headers) - CREDENTIALS
     return Plan(
         snapshot=snapshot,
         in_force=pairs,
-        routes=tuple(_route(route, redactor) for route in snapshot.routes),
+        routes=tuple(_route(route, redactor, stored) for route in snapshot.routes),
         upstreams=_upstreams(snapshot),
         redactor=redactor,
-        headers=frozenset(name.lower() for name in pairs.headers) - CREDENTIALS,
+        headers=stored,
         bodies=pairs.bodies,
         store_up_to=pairs.store_up_to,
         decode_up_to=max(pairs.store_up_to, *(route.compare.up_to for route in snapshot.routes)) + 1,
@@ -72,7 +74,7 @@ def _both(of_pair: Redact, now: Redact) -> Redact:
     )
 
 
-def _route(route: Route, redactor: Redactor) -> RoutePlan:
+def _route(route: Route, redactor: Redactor, stored: frozenset[str]) -> RoutePlan:
     rules = compile_rules(route)
     key = compile_extractor(route.key, redactor)
     slices = tuple((name, compile_extractor(where, redactor)) for name, where in route.slices)
@@ -80,7 +82,7 @@ def _route(route: Route, redactor: Redactor) -> RoutePlan:
     return RoutePlan(
         name=route.name,
         rules=rules,
-        compared=frozenset({"content-type", BINARY_HEADER, *rules.headers}),
+        heads=AnswerHeads(frozenset({"content-type", BINARY_HEADER, *rules.headers}), stored),
         key=key,
         slices=slices,
         of_request=any(extractor.of_request for extractor in extractors),

@@ -38,7 +38,7 @@ class Side:
     """`like` is production's side, for answers that are equal to it byte for byte."""
 
     __slots__ = (
-        "_fragments", "_raw", "answer", "assessed", "decoded", "exchange", "fields", "plan", "shown",
+        "_fragments", "_raw", "answer", "assessed", "decoded", "exchange", "head", "plan", "shown",
         "shown_assessed", "timing", "upstream", "version",
     )  # fmt: skip
 
@@ -59,18 +59,17 @@ class Side:
         self.timing = Timing(
             exchange.start, exchange.connect, exchange.sent, exchange.first_byte, exchange.total, exchange.stalled
         )
-        self.fields = heads.fields_of(exchange.head)
+        self.head = head = route.heads[exchange.head]
         self._raw = exchange.body if isinstance(exchange.body, bytes) else bytes(exchange.body)
         truncated = bool(exchange.flags & frames.BODY_TRUNCATED)
-        coding = heads.values_of(self.fields, "content-encoding")
-        if coding and self._raw:
-            self.decoded = decode(self._raw, coding, plan.decode_up_to, truncated)
+        if head.coding and self._raw:
+            self.decoded = decode(self._raw, head.coding, plan.decode_up_to, truncated)
         else:
             self.decoded = Decoded(self._raw, truncated)
         self.answer = Answer(
             complete=exchange.outcome == COMPLETE,
             status=exchange.status,
-            headers=tuple([(field.name, field.value) for field in self.fields if field.key in route.compared]),
+            headers=head.compared,
             body=self.decoded.body,
             truncated=self.decoded.truncated,
             aborted=exchange.outcome == CLIENT_ABORTED,
@@ -121,7 +120,7 @@ class Side:
             error=heads.text(exchange.error) or None,
             bad=self.assessed.bad,
             status=exchange.status or None,
-            headers=stored_fields(self.fields, self.plan.headers),
+            headers=self.head.stored,
             body_bytes=exchange.body_bytes,
             timing=self.timing,
             stream=self._stream() if exchange.arrivals else None,
@@ -133,7 +132,7 @@ class Side:
         return exchange_record(record, body)
 
     def _stream(self) -> Stream | None:
-        content_type = heads.value_of(self.fields, "content-type")
+        content_type = heads.value_of(self.head.fields, "content-type")
         # Arrivals count bytes as they came: below a content coding nobody knows which event they ended.
         is_plain = self.decoded.body == self._raw
         return stream_of(

@@ -190,27 +190,33 @@ def unpack_pair(payload: memoryview) -> Pair:
         generation, route, flags, answered_by, count, arrival_us, n_id, n_head, n_body, body_bytes = _PAIR.unpack_from(
             payload
         )
+        # A slice beyond the end is shorter than it should be: where all of them end shows it.
         at = _PAIR.size
-
-        def take(n: int) -> bytes:
-            nonlocal at
-            if at + n > len(payload):
-                raise FrameError(f"PAIR ends at {len(payload)}, a field at {at + n}")
-            at += n
-            return bytes(payload[at - n : at])
-
-        id_, head, body = take(n_id), take(n_head), take(n_body)
+        id_ = payload[at : (at := at + n_id)].tobytes()
+        head = payload[at : (at := at + n_head)].tobytes()
+        body = payload[at : (at := at + n_body)].tobytes()
         exchanges = []
         for _ in range(count):
             fields = _EXCHANGE.unpack_from(payload, at)
+            n_head, n_body, total, n_error, n_arrivals = fields[11:]
             at += _EXCHANGE.size
-            *fixed, n_head, n_body, total, n_error, n_arrivals = fields
-            tail = (take(n_head), take(n_body), total, take(n_error), take(n_arrivals))
-            exchanges.append(Exchange._make((*fixed, *tail)))
+            exchanges.append(
+                Exchange._make(
+                    (
+                        *fields[:11],
+                        payload[at : (at := at + n_head)].tobytes(),
+                        payload[at : (at := at + n_body)].tobytes(),
+                        total,
+                        payload[at : (at := at + n_error)].tobytes(),
+                        payload[at : (at := at + n_arrivals)].tobytes(),
+                    )
+                )
+            )
     except struct.error as e:
         raise FrameError(f"PAIR of {len(payload)} bytes: {e}") from e
     if at != len(payload):
-        raise FrameError(f"PAIR has {len(payload) - at} bytes too many")
+        many = len(payload) - at
+        raise FrameError(f"PAIR has {abs(many)} bytes too {'many' if many > 0 else 'few'}")
     return Pair(generation, route, flags, answered_by, arrival_us, id_, head, body, body_bytes, tuple(exchanges))
 
 

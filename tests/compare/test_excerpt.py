@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from shadowproxy.compare.excerpt import cut, excerpt, json_text
 from tests.compare.test_lift import VALUES
@@ -66,3 +67,9 @@ def test_a_deep_value_is_shown_in_part() -> None:
 def test_a_long_string_is_not_copied_whole_into_a_text() -> None:
     assert json_text({"a" * 10**6: "b" * 10**6}) == '{"' + "a" * 197 + "…"
     assert cut("ab", 1) == "…"
+
+
+@given(st.lists(st.text(max_size=8) | st.integers() | st.booleans(), max_size=8), st.integers(1, 60))
+def test_labels_are_written_the_short_way_as_the_long_way(labels: list[Any], limit: int) -> None:
+    whole = ",".join(json_text({"": label}, 200).removeprefix('{"":').removesuffix("}") for label in labels)
+    assert json_text(labels, limit) == cut(f"[{whole}]", limit)

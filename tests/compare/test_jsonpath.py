@@ -46,6 +46,7 @@ FIND = [
 @pytest.mark.parametrize(("path", "expected"), FIND)
 def test_a_path_finds_places_in_document_order(path: str, expected: list[tuple[str, Any]]) -> None:
     assert compile_path(path).find(BODY) == expected
+    assert compile_path(path).values(BODY) == [value for _, value in expected]
 
 
 @pytest.mark.parametrize("path", [path for path, _ in FIND])

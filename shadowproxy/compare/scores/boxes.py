@@ -27,7 +27,9 @@ class Match(NamedTuple):
 
 
 def iou(a: Corners, b: Corners) -> float:
-    """Of two boxes given by opposite corners; 0 where they do not overlap or have no area."""
+    """Of two boxes given by opposite corners: 1 where they are equal, 0 where they do not overlap or have no area."""
+    if a == b:
+        return 1.0
     width = min(a[2], b[2]) - max(a[0], b[0])
     height = min(a[3], b[3]) - max(a[1], b[1])
     if width <= 0 or height <= 0:

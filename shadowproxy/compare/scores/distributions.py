@@ -38,7 +38,8 @@ def jensen_shannon(p: Sequence[float], q: Sequence[float]) -> float:
             sum(map(_x_log_x, p)) + sum(map(_x_log_x, q)) - sum(_x_log_x(x + y) for x, y in zip(p, q, strict=True))
         )
     # Σ(p + q) ln 2 stands for the halves of m; for distributions it is 2 ln 2.
-    return max(0.0, (entropies + (sum(p) + sum(q)) * _LOG_2) / 2)
+    divergence = (entropies + (sum(p) + sum(q)) * _LOG_2) / 2
+    return 0.0 if divergence < 0 else divergence  # rounding; NaN stays
 
 
 def _x_log_x(x: float) -> float:

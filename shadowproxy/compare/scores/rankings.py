@@ -5,6 +5,7 @@ Items are any hashable values, each at most once in a ranking.
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Hashable, Sequence
 from itertools import combinations
 from math import sqrt
@@ -34,11 +35,21 @@ def kendall_tau_b(x: Sequence[float], y: Sequence[float]) -> float | None:
     return concordance / sqrt(x_pairs * y_pairs) if x_pairs and y_pairs else None
 
 
-def common_tau(a: Sequence[Hashable], b: Sequence[Hashable], most: int = 200) -> float | None:
-    """τ-b over the items that both hold, the first `most` of `a`; None with fewer than two."""
+def common_tau(a: Sequence[Hashable], b: Sequence[Hashable], most: int = 1000) -> float | None:
+    """τ over the items that both hold, the first `most` of `a`; None with fewer than two. Without ties τ-b is
+    1 − 4 · inversions / (n (n − 1))."""
     places = {item: place for place, item in enumerate(b)}
     order = [places[item] for item in a if item in places][:most]
-    return kendall_tau_b(range(len(order)), order) if len(order) > 1 else None
+    n = len(order)
+    if n < 2:
+        return None
+    seen: list[int] = []
+    inversions = 0
+    for place in order:
+        at = bisect(seen, place)
+        inversions += len(seen) - at
+        seen.insert(at, place)
+    return 1 - 4 * inversions / (n * (n - 1))
 
 
 def rank_biased_overlap(a: Sequence[Hashable], b: Sequence[Hashable], p: float = PERSISTENCE) -> float:

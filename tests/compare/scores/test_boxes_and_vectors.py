@@ -14,7 +14,8 @@ B = Box((20, 20, 30, 30), "dog")
 def test_intersection_over_union() -> None:
     assert iou((0, 0, 2, 2), (1, 1, 3, 3)) == pytest.approx(1 / 7)  # 1 of 4 + 4 - 1
     assert iou((0, 0, 1, 1), (1, 0, 2, 1)) == 0  # they only touch
-    assert iou((0, 0, 0, 0), (0, 0, 0, 0)) == 0  # no area
+    assert iou((0, 0, 0, 0), (0, 0, 1, 0)) == 0  # no area
+    assert iou((0, 0, 0, 0), (0, 0, 0, 0)) == 1  # but the same place
 
 
 def test_boxes_match_whatever_their_order() -> None:
