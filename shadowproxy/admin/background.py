@@ -18,6 +18,7 @@ from shadowproxy.wire.messages import Stats
 from .asking import NoAnswerError
 from .flags import Following
 from .notices.notifier import Notifier
+from .push.otlp import OtlpPush
 from .push.pusher import Pusher
 from .reading import Reading, take
 from .stopping import Stopping
@@ -38,11 +39,13 @@ class Background:
         self._stopping = Stopping(view.snapshot.state, view.asker)
         self._notifier = Notifier(view.snapshot.state, more=self._stopping.take)
         self._pusher = Pusher()
+        self._otlp = OtlpPush()
         self._following = Following(view.asker)
         self._followers: tuple[Follower, ...] = (
             self._stopping.look,
             self._notifier.look,
             self._pusher.look,
+            self._otlp.look,
             self._following.look,
         )
         self._task: asyncio.Task[None] | None = None
@@ -60,11 +63,12 @@ class Background:
         await self._look()
         await self._notifier.close(FAREWELL_S)
         await self._pusher.close()
+        await self._otlp.close()
         await self._following.close()
 
     def stats(self) -> Stats:
         """What this process counts, for its heartbeats."""
-        return Stats(counters={**self._pusher.counters(), **logs.counters()})
+        return Stats(counters={**self._pusher.counters(), **self._otlp.counters(), **logs.counters()})
 
     async def _run(self) -> None:
         while True:

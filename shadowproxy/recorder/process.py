@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from shadowproxy import logs
 from shadowproxy.recorder.converting import Converting
@@ -16,7 +16,7 @@ from shadowproxy.recorder.plans import Plans
 from shadowproxy.recorder.recording import Recording
 from shadowproxy.recorder.shipment import Shipment, shipment
 from shadowproxy.recorder.writer import LogWriter
-from shadowproxy.settings.snapshot import Snapshot, decode
+from shadowproxy.settings.snapshot import Otel, Snapshot, decode
 from shadowproxy.wire.child import Child
 from shadowproxy.wire.messages import (
     Abort,
@@ -32,6 +32,9 @@ from shadowproxy.wire.messages import (
     Stop,
     ToChild,
 )
+
+if TYPE_CHECKING:
+    from shadowproxy.recorder.tracing import Tracing
 
 TICK_S: Final = 1.0
 # Whoever is about to end looks so long for a worker that is just about to connect again.
@@ -49,6 +52,8 @@ class Process:
         self._converting: Converting | None = None
         self._recording: Recording | None = None
         self._shipment: Shipment | None = None
+        self._otel: Otel | None = None
+        self._tracing: Tracing | None = None
         self._prepared: Snapshot | None = None
         self._call_s: float | None = None  # set once the end was ordered
         self._last_call: asyncio.TimerHandle | None = None
@@ -75,6 +80,8 @@ class Process:
             self._writer.close()
         if self._shipment is not None:
             await asyncio.to_thread(self._shipment.close)
+        if self._tracing is not None:
+            await asyncio.to_thread(self._tracing.close)
         self._child.send(Failed(self._failed) if self._failed else Drained())
         self._child.close()
         await self._child.wait_closed()
@@ -103,6 +110,7 @@ class Process:
         self._shipment = shipment(snapshot.logs, logs.emit)
         if self._shipment is not None:
             self._recording.also = self._shipment.take
+        self._trace(snapshot.otel)
         task = asyncio.get_running_loop().create_task(self._listen_for_workers(), name="recorder listens")
         self._tasks.add(task)
         task.add_done_callback(self._listens)
@@ -140,6 +148,33 @@ class Process:
         self._plans.commit(snapshot)
         self._writer.configure(snapshot.pairs)
         self._recording.flush_s = snapshot.pairs.flush
+        if snapshot.otel != self._otel:
+            self._trace(snapshot.otel)
+
+    def _trace(self, settings: Otel | None) -> None:
+        """Make spans by these settings from now on; none where the extra is not there, which is told."""
+        assert self._recording is not None
+        self._end_tracing()
+        self._otel = settings
+        if settings is None or settings.traces <= 0:
+            return
+        try:
+            from shadowproxy.recorder.tracing import Tracing
+
+            self._tracing = Tracing(settings, logs.emit)
+        except ImportError as e:
+            logs.emit("error", "otel.unavailable", why=str(e))
+            return
+        self._recording.trace = self._tracing.take
+
+    def _end_tracing(self) -> None:
+        tracing, self._tracing = self._tracing, None
+        if tracing is None or self._recording is None:
+            return
+        self._recording.trace = None
+        task = asyncio.get_running_loop().create_task(asyncio.to_thread(tracing.close), name="last spans")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _abort(self, message: Abort) -> None:
         self._prepared = None
@@ -173,6 +208,8 @@ class Process:
         stats.counters.update(logs.counters())
         if self._shipment is not None:
             stats.counters.update(self._shipment.counters())
+        if self._tracing is not None:
+            stats.counters.update(self._tracing.counters())
         return Heartbeat(stats, healthy=not self._writer.trouble, note=self._writer.trouble)
 
     # -- the end ---------------------------------------------------------------------------------------------------

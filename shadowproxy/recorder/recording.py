@@ -27,6 +27,7 @@ from shadowproxy.pairlog.record import ledger_lines, timestamp
 from shadowproxy.recorder.batch import Batch, Entry, acknowledge
 from shadowproxy.recorder.intake import Connection, Turns
 from shadowproxy.recorder.lines import Line, lines_of
+from shadowproxy.recorder.plan import Plan
 from shadowproxy.recorder.plans import Plans
 from shadowproxy.recorder.tallies import Tallies
 from shadowproxy.recorder.writer import Emit, LogWriter
@@ -49,6 +50,7 @@ class Recording:
         self.flush_s = flush_s
         self.tallies = Tallies()
         self.also: Callable[[Sequence[Line]], None] | None = None  # who else gets what stands in the log; never blocks
+        self.trace: Callable[[Plan, frames.Pair], None] | None = None
         self.turns = Turns(self._work, self._over)
         self._plans = plans
         self._writer = writer
@@ -135,6 +137,8 @@ class Recording:
             pair = frames.unpack_pair(payload)
             plan = self._plans.current(connection.plans[pair.generation])
             self.tallies.timed(pair.exchanges, [name for name, _ in plan.upstreams])
+            if self.trace is not None:
+                self.trace(plan, pair)
             if self._writer.trouble:
                 return DISK, []
             lines = lines_of(plan, pair, (connection.worker, connection.boot, seq), self._ids.next, have)

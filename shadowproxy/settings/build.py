@@ -43,6 +43,7 @@ def build(settings: Settings, log_format: str) -> s.Snapshot:
         logs=s.Logs(
             profile=settings.logs.profile, ship=s.Ship(**settings.logs.ship.values()) if settings.logs.ship else None
         ),
+        otel=_otel(settings.otel) if settings.otel else None,
         metrics=_metrics(settings.metrics),
         log_format=log_format,
     )
@@ -160,6 +161,10 @@ def _flags(flags: signals.Flags) -> s.Flags:
         every=flags.every,
         follow=tuple(s.Follow(**follow.values()) for follow in flags.follow),
     )
+
+
+def _otel(otel: signals.Otel) -> s.Otel:
+    return s.Otel(to=otel.to.rstrip("/"), headers=tuple(otel.headers.items()), metrics=otel.metrics, traces=otel.traces)
 
 
 def _metrics(metrics: signals.Metrics) -> s.Metrics:

@@ -172,6 +172,11 @@ def _flags_know_their_candidates(settings: Settings) -> Found:
             yield here, "expected the key of a flag in sample, pause or both"
 
 
+def _otel_can_be_sent(settings: Settings) -> Found:
+    if settings.otel is not None and not is_installed("opentelemetry.exporter.otlp.proto.http"):
+        yield ("otel",), "expected the extra otel to be installed: pip install 'shadowproxy[otel]'"
+
+
 def is_installed(module: str) -> bool:
     try:
         return importlib.util.find_spec(module) is not None
@@ -198,5 +203,6 @@ _CHECKS: Final[tuple[tuple[tuple[str, ...], Callable[[Settings], Found]], ...]] 
     (("routes",), _predictions_have_no_idle_keys),
     (("statistics",), _confidence_is_one),
     (("flags",), _flags_have_one_source),
+    (("otel",), _otel_can_be_sent),
     (("flags", "candidates"), _flags_know_their_candidates),
 )

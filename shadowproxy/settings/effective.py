@@ -34,7 +34,7 @@ def _masked(value: Any, path: KeyPath, from_environment: Collection[KeyPath]) ->
     if isinstance(value, list):
         return [_masked(item, (*path, index), from_environment) for index, item in enumerate(value)]
     steps = tuple(step for step in path if isinstance(step, str))
-    if steps in _SECRETS or steps[-3:-1] == ("headers", "set"):
+    if steps in _SECRETS or steps[-3:-1] == ("headers", "set") or steps[:2] == ("otel", "headers"):
         return MASK if value else value
     if steps == ("notify", "url"):
         return f"{urlsplit(value).scheme}://{urlsplit(value).hostname}/{MASK}"

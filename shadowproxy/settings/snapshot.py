@@ -261,6 +261,13 @@ class Logs(_Struct, frozen=True, kw_only=True):
     ship: Ship | None = None
 
 
+class Otel(_Struct, frozen=True, kw_only=True):
+    to: str  # without a slash at its end
+    headers: tuple[tuple[str, str], ...] = ()
+    metrics: bool = True
+    traces: float = 0.01
+
+
 class Metrics(_Struct, frozen=True, kw_only=True):
     every: float = 10.0
     statsd: StatsD | None = None
@@ -290,6 +297,7 @@ class Snapshot(_Struct, frozen=True, kw_only=True):
     notify: tuple[Notify, ...] = ()
     flags: Flags | None = None
     logs: Logs = Logs()
+    otel: Otel | None = None
     metrics: Metrics = Metrics()
     ramp: Ramp | None = None
     log_format: str = "json"  # console | json

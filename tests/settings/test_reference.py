@@ -92,6 +92,8 @@ MORE_TELLING = {
     # the same values, spelt differently
     "answer_request_id",
     "metrics.statsd.tags",
+    "otel.headers",
+    "otel.metrics",
     "flags.follow.sample",
     "flags.follow.pause",
     "metrics.graphite.tags",

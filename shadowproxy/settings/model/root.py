@@ -7,7 +7,7 @@ from shadowproxy.settings.model.edge import Admin, DownstreamTls, Limits, Mirror
 from shadowproxy.settings.model.judging import Compare, Route, Statistics
 from shadowproxy.settings.model.logging import Pairs
 from shadowproxy.settings.model.section import Section, optional, required
-from shadowproxy.settings.model.signals import Flags, Logs, Metrics
+from shadowproxy.settings.model.signals import Flags, Logs, Metrics, Otel
 from shadowproxy.settings.model.upstream import Candidate, Production, Twin
 
 
@@ -47,4 +47,5 @@ class Settings(Section):
         None, "Feature flags (OpenFeature) that sampling and pause follow; when in doubt, no copies are sent."
     )
     logs: Logs = optional(Logs(), "Lines about the proxy itself; read when it starts.")
+    otel: Otel | None = optional(None, "Metrics and traces by OpenTelemetry.")
     metrics: Metrics = optional(Metrics(), "Where metrics are pushed; /metrics is there anyway.")

@@ -54,3 +54,14 @@ class Flags(Section):
     to: f.Target | None = optional(None, "HOST:PORT of a flagd server, in place of `file`.")
     every: f.Duration = optional("5s", "How often flags are resolved.")
     follow: tuple[Follow, ...] = optional((), "Who follows which flags.")
+
+
+class Otel(Section):
+    """Needs the extra `otel`."""
+
+    to: f.WebhookUrl = required("Base URL of an OTLP receiver over HTTP; /v1/metrics and /v1/traces are added.")
+    headers: dict[f.HeaderName, f.HeaderValue] = optional({}, "Headers that the receiver wants, such as credentials.")
+    metrics: f.Switch = optional(True, "Whether metrics are sent, every `metrics.every`.")
+    traces: f.Share = optional(
+        "1%", "Share of requests with a copy that begin a trace; one that a client began is followed. 0%: none."
+    )
