@@ -51,7 +51,7 @@ def configuration(ports: Mapping[str, int], folder: Path, listen: str) -> dict[s
         "production": {"name": PRODUCTION, **server[PRODUCTION]},
         "twin": server[TWIN],
         "candidates": [
-            {"name": BETTER, **server[BETTER], "expect": "similar"},
+            {"name": BETTER, **server[BETTER], "expect": "different"},
             {"name": BROKEN, **server[BROKEN], "expect": "same"},
         ],
         "limits": {"drain_delay": "0s"},

@@ -46,13 +46,26 @@ def fidelity(tally: Tally, seconds: float) -> str:
 
 def try_next(folder: Folder, example: str) -> list[str]:
     """One command each for a request, the report, and the log itself. `example` is a request's id."""
-    pairs, labels = spelled(folder.pairs), spelled(folder.labels)
+    pairs, labels, config = spelled(folder.pairs), spelled(folder.labels), spelled(folder.configuration)
     return [
         "Try next:",
         *_command(f"one request that production and {BETTER} decide differently", ["show", example, pairs]),
         *_command(
             f"the report on {BETTER} alone, as JSON",
-            ["report", pairs, "--candidate", BETTER, "--labels", labels, "--on", "id", "--format", "json"],
+            [
+                "report",
+                pairs,
+                "-c",
+                config,
+                "--candidate",
+                BETTER,
+                "--labels",
+                labels,
+                "--on",
+                "id",
+                "--format",
+                "json",
+            ],
         ),
         *_command(f"the log: what {BROKEN} made of production's digits", ["sql", f'"{_FLOWS}"', pairs]),
     ]

@@ -70,6 +70,8 @@ def in_unit(value: float | None, unit: str) -> str:
 
 def share_in(value: float | None, unit: str) -> str:
     """As `in_unit`, but a difference of rates as the share of requests that it is, for sentences."""
+    if value == 0:
+        return "0"
     return percent(value) if unit == "pp" else in_unit(value, unit)
 
 

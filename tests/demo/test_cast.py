@@ -19,7 +19,7 @@ def test_the_settings_accept_it(tmp_path: Path) -> None:
     assert snapshot.twin is not None
     assert (snapshot.twin.url, snapshot.twin.version) == ("http://127.0.0.1:4001", snapshot.production.version)
     assert [(c.name, c.version, c.expect) for c in snapshot.candidates] == [
-        ("svm", "2", "similar"),
+        ("svm", "2", "different"),
         ("broken", "3", "same"),
     ]
     assert snapshot.statistics.bucket == 1.0

@@ -125,11 +125,16 @@ def test_the_twin_is_silent_the_svm_better_and_the_broken_one_broken(played: tup
     demo, _ = played
     asked = [sys.executable, "-m", "shadowproxy", "report", str(demo.folder / "pairs"), "--format", "json"]
     asked += ["--labels", str(demo.folder / "labels.csv"), "--on", "id", "-c", str(demo.folder / "shadowproxy.yaml")]
-    done = subprocess.run(asked, cwd=ROOT, capture_output=True, timeout=60, check=True)
+    done = subprocess.run(asked, cwd=ROOT, capture_output=True, timeout=60, check=False)
+    assert done.returncode == 1  # FAIL, because of the broken one
     svm, broken = (json.loads(done.stdout)["candidates"][name] for name in ("svm", "broken"))
     assert 0.01 < svm["disagreement"]["estimate"] < 0.06
     assert svm["accuracy"]["shadow"]["estimate"] > svm["accuracy"]["production"]["estimate"]
     assert svm["noise"]["estimate"] == 0
+    # In so short a demo: PASS or not decided yet, never FAIL. No NaN may come from the candidate alone, so one decides.
+    assert svm["verdict"] in ("PASS", "INCONCLUSIVE")
+    assert broken["verdict"] == "FAIL"
+    assert broken["headline"].startswith("Do not promote broken. It gives NaN, Inf or null on ")
     # One request in 20 without scaling, of which nine in ten decide differently.
     assert 0.02 < broken["disagreement"]["estimate"] < 0.08
 
@@ -146,7 +151,7 @@ def test_each_command_that_it_proposes_works(played: tuple[Demo, str]) -> None:
     assert len(commands) == 3
     for words in commands:
         done = subprocess.run(words, cwd=demo.home, env=demo.environment, capture_output=True, timeout=60, check=False)
-        assert done.returncode == 0, done.stderr
+        assert done.returncode in (0, *([3] if "report" in words else [])), done.stderr  # 3: not decided yet
         assert done.stdout
 
 
