@@ -27,7 +27,7 @@ from shadowproxy.http1 import chunked, serialise
 from shadowproxy.http1.refusal import Refused
 from shadowproxy.proxy import tee
 from shadowproxy.proxy.copies import JsonBody
-from shadowproxy.proxy.mirror import ANSWER_RESERVE
+from shadowproxy.proxy.mirror import ANSWER_RESERVE, MAX_ARRIVALS
 from shadowproxy.proxy.upstream import IDLE
 from shadowproxy.wire import frames
 
@@ -467,7 +467,8 @@ class Exchange:
         connection = self.connection
         for piece in pieces:
             self._keep_answer(piece)
-        if len(self.arrivals) < 4096 and self.legs:
+        # Of what is kept of the answer, to its end or to where the budget or `store_up_to` cut it off.
+        if not self.answer_truncated and len(self.arrivals) < MAX_ARRIVALS and self.reserve(OVERHEAD):
             now = perf_counter_ns() - self.start_ns
             self.arrivals.append(frames.arrival(now, min(self.answer_bytes, 0xFFFFFFFF)))
         if connection is not None and not self._client_is_full:

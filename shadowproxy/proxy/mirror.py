@@ -7,6 +7,7 @@ ends in exactly one outcome, and a mirror shares no connection, limit or timer w
 from __future__ import annotations
 
 import asyncio
+import gc
 import ssl
 from collections import deque
 from time import perf_counter_ns
@@ -40,7 +41,7 @@ TURN_S: Final = 0.01
 TURN_BYTES: Final = 4 << 20  # bytes that all legs of a worker read in 10 ms
 ANSWER_RESERVE: Final = 4096  # bytes of each answer that are taken from the budget when the copy leaves
 JOINED: Final = 16 << 10  # a head and a body up to this length leave as one buffer
-MAX_ARRIVALS: Final = 4096  # pieces of a stream whose arrival is kept
+MAX_ARRIVALS: Final = 1 << 16  # pieces of a stream whose arrival is kept, each of which costs OVERHEAD
 
 _FAILURES: Final = frozenset({o.CONNECT_ERROR, o.TIMEOUT, o.RESET})
 
@@ -274,8 +275,9 @@ class Leg:
     def pieces(self, pieces: list[bytes]) -> None:
         for piece in pieces:
             self._keep(piece)
-        if len(self.arrivals) < MAX_ARRIVALS:
-            self.arrivals.append(frames.arrival(perf_counter_ns() - self.start_ns, min(self.body_bytes, 0xFFFFFFFF)))
+        arrivals = self.arrivals
+        if not self.truncated and len(arrivals) < MAX_ARRIVALS and self.exchange.reserve(OVERHEAD):
+            arrivals.append(frames.arrival(perf_counter_ns() - self.start_ns, min(self.body_bytes, 0xFFFFFFFF)))
         if self.body_bytes > self.mirror.settings.answer_up_to:
             self._too_long()
 
@@ -373,6 +375,15 @@ class Leg:
             came,
         )
         return frames.EXCHANGE_BYTES + n_head + n_body + len(error) + len(came)
+
+
+def give_up_all() -> None:
+    """End every copy that is under way, for the worker ends: not the candidate's fault, so it counts as no error.
+
+    They are looked for among all objects, this once, so that no copy has to be entered into a list and taken out again.
+    """
+    for leg in [found for found in gc.get_objects() if type(found) is Leg and not found.done]:
+        leg.finish(o.CLIENT_ABORTED, "The proxy ended before the copy did.")
 
 
 class Mirror:

@@ -31,7 +31,7 @@ from shadowproxy.proxy.canary import Canary, Face
 from shadowproxy.proxy.counters import Histogram, RouteCounters, label
 from shadowproxy.proxy.downstream import Downstream
 from shadowproxy.proxy.ids import Ids
-from shadowproxy.proxy.mirror import Mirror, ReadBudget
+from shadowproxy.proxy.mirror import Mirror, ReadBudget, give_up_all
 from shadowproxy.proxy.pressure import MOST, Throttling
 from shadowproxy.proxy.production import Production
 from shadowproxy.proxy.recording import Recording
@@ -412,6 +412,8 @@ class Worker:
         for connection in list(self.connections):
             connection.transport.abort()
         await asyncio.sleep(0)
+        if self._in_flight():
+            give_up_all()
         lost = await self.recording.drain(RECORDER_PATIENCE_S)
         if lost:
             log.warning("recorder.lost", pairs=lost)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.certificates import Authority
 from tests.support.client import Client, get, post
 from tests.support.load import Load, returns_the_body
 from tests.support.processes import forget_memory_peak, memory_peak
@@ -44,6 +45,27 @@ def flaps(connection: Connection, request: Request) -> None:
         connection.send(response(b"other"))
 
 
+def large(connection: Connection, request: Request) -> None:
+    connection.read_body(request)
+    connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 20000000\r\n\r\n")
+    for _ in range(20_000_000 // 50_000):
+        connection.send(BLOCK[:50_000])
+
+
+def trickles(connection: Connection, request: Request) -> None:
+    connection.read_body(request)
+    connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+    while not connection.ended:
+        connection.send(b"a")
+        threading.Event().wait(0.2)
+
+
+def slow(connection: Connection, request: Request) -> None:
+    body = connection.read_body(request)
+    threading.Event().wait(0.1)
+    connection.send(response(body))
+
+
 CANDIDATES = {
     "good": returns_the_body,
     "hangs": hangs,
@@ -52,18 +74,29 @@ CANDIDATES = {
     "fails": replies(response(b'{"error": "no"}', status="500 Internal Server Error")),
     "garbage": replies(b"garbage\r\n\r\n", "close"),
     "resets": lambda connection, request: connection.reset(),
+    "large": large,
+    "trickles": trickles,
+    "slow": slow,
+    "unread": never_reads,
+    "closes": replies(response(b"{}", "Connection: close"), "close"),
 }
+OVER_TLS = {"closes"}
 
 
 @pytest.fixture(scope="module")
-def candidates() -> Iterator[dict[str, Upstream]]:
-    started = {name: Upstream(handler, keep=65536) for name, handler in CANDIDATES.items()}
+def candidates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Upstream]]:
+    authority = Authority(tmp_path_factory.mktemp("authority"))
+    tls = authority.server(authority.issue("localhost", "127.0.0.1"))
+    started = {
+        name: Upstream(handler, keep=65536, tls=tls if name in OVER_TLS else None)
+        for name, handler in CANDIDATES.items()
+    }
     yield started
     for upstream in started.values():
         upstream.close()
 
 
-def test_seven_bad_candidates_at_once(tmp_path: Path, candidates: dict[str, Upstream]) -> None:
+def test_every_bad_candidate_at_once(tmp_path: Path, candidates: dict[str, Upstream]) -> None:
     total = 600
     with Upstream(returns_the_body) as production, reserve() as nobody:
         urls = {name: upstream.url for name, upstream in candidates.items()}
@@ -71,7 +104,14 @@ def test_seven_bad_candidates_at_once(tmp_path: Path, candidates: dict[str, Upst
         config = {
             "production": {"url": production.url},
             "candidates": [
-                {"name": name, "url": url, "timeout": "1s", "answer_up_to": "1MiB", "max_in_flight": 20}
+                {
+                    "name": name,
+                    "url": url,
+                    "timeout": "1s",
+                    "answer_up_to": "1MiB",
+                    "max_in_flight": 20,
+                    "tls": {"verify": False},
+                }
                 for name, url in urls.items()
             ],
         }
@@ -94,6 +134,11 @@ def test_seven_bad_candidates_at_once(tmp_path: Path, candidates: dict[str, Upst
         "garbage": {"protocol_error"},
         "resets": {"reset", "truncated"},
         "dead": {"connect_error"},
+        "large": {"truncated", "timeout"},
+        "trickles": {"timeout"},
+        "slow": {"complete"},
+        "unread": {"timeout"},
+        "closes": {"complete"},
     }
     for name, outcomes in expected.items():
         assert log.total(name, "requests") == total

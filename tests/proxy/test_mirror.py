@@ -523,3 +523,22 @@ async def test_copies_of_a_young_trial_are_marked_as_warming(make: Make, clock: 
         clock.sleep(6)
     flags = [pair.exchanges[1].flags & frames.WARMING for pair in world.recorder.pairs]
     assert flags == [frames.WARMING, 0]
+
+
+@pytest.mark.parametrize("place", ["dialing", "asked", "answering"])
+async def test_what_is_under_way_when_the_worker_ends_is_no_error_of_the_candidate_s(make: Make, place: str) -> None:
+    world = make(configuration(candidate()))
+    upstream, client = world.production.idle(), world.client()
+    mirror = None if place == "dialing" else world.mirrors["v2"].idle()
+    client.send(POST)
+    upstream.receive(OK)
+    if mirror is not None and place == "answering":
+        mirror.receive(answer(10) + b"half")
+    await turns()
+    assert world.recorder.pairs == []
+    m.give_up_all()
+    await turns()
+    assert leg(world).outcome == o.CLIENT_ABORTED
+    assert leg(world).error == b"The proxy ended before the copy did."
+    assert world.row("v2")["finished"] == {"client_aborted": 1}
+    world.assert_at_rest()

@@ -317,6 +317,54 @@ async def test_bytes_are_held_from_the_body_s_arrival_until_the_pair_is_handed_o
     assert world.worker.budget.held == 0
 
 
+def chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+async def test_each_event_of_both_streams_has_its_arrival_and_pays_for_it(make: Make) -> None:
+    world = make(configuration(candidate()))
+    upstream, mirror, client = world.production.idle(), world.mirrors["v2"].idle(), world.client()
+    client.send(POST)
+    held = world.worker.budget.held
+    for side in (upstream, mirror):
+        side.receive(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+    for number in range(5000):
+        for side in (upstream, mirror):
+            world.clock.now += 1_000
+            side.receive(chunk(b"data: %d\n\n" % (number % 10)))
+        client.take()
+    assert world.worker.budget.held - held >= 2 * 5000 * OVERHEAD
+    upstream.receive(b"0\r\n\r\n")
+    mirror.receive(b"0\r\n\r\n")
+    (pair,) = world.recorder.pairs
+    for side_, first in zip(pair.exchanges, (1_000, 2_000), strict=True):
+        arrivals = frames.arrivals(side_.arrivals)
+        assert [size for _, size in arrivals] == [9 * (n + 1) for n in range(5000)]
+        assert [at for at, _ in arrivals] == [first + 2_000 * n for n in range(5000)]
+    world.assert_at_rest()
+
+
+async def test_what_is_not_kept_of_a_stream_has_no_arrivals(make: Make) -> None:
+    world = make(configuration(candidate(), mirror=s.Mirror(max_buffered=30_000)))
+    upstream, mirror, client = world.production.idle(), world.mirrors["v2"].idle(), world.client()
+    client.send(POST)
+    for side in (upstream, mirror):
+        side.receive(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    for _ in range(2000):
+        upstream.receive(chunk(b"a" * 100))
+        mirror.receive(chunk(b"b" * 100))
+        assert world.worker.budget.held <= 30_000
+    upstream.receive(b"0\r\n\r\n")
+    mirror.receive(b"0\r\n\r\n")
+    assert client.got.count(b"a" * 100) == 2000
+    (pair,) = world.recorder.pairs
+    for exchange in pair.exchanges:
+        assert exchange.body_bytes == 200_000
+        assert exchange.flags & frames.BODY_TRUNCATED
+        assert 0 < len(frames.arrivals(exchange.arrivals)) < 400
+    world.assert_at_rest()
+
+
 async def test_a_stream_that_outlives_its_copy_is_kept_to_its_end(make: Make) -> None:
     world = make(configuration(candidate()))
     upstream, mirror, client = world.production.idle(), world.mirrors["v2"].idle(), world.client()

@@ -1,0 +1,145 @@
+"""What a worker holds while a candidate does not give anything back, and after a hundred thousand clients."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from bench import bad
+from bench.steady import Steady, encode
+from tests.support.client import Client, post
+from tests.support.ledger import Log
+from tests.support.load import returns_the_body
+from tests.support.processes import forget_memory_peak, memory_peak
+from tests.support.proxy import Proxy, reserve
+from tests.support.until import until
+from tests.support.upstream import Upstream
+
+ROOT = Path(__file__).resolve().parents[2]
+MIB = 1 << 20
+MARGIN = 32 * MIB
+BODY_BYTES = 200_000
+
+
+@contextmanager
+def models(*kinds: str) -> Iterator[list[int]]:
+    """`bench.bad`'s models in a process of their own, and their ports."""
+    sockets = [reserve() for _ in kinds]
+    ports = [sock.getsockname()[1] for sock in sockets]
+    for sock in sockets:  # its server sets no SO_REUSEPORT
+        sock.close()
+    places = [f"{kind}={port}" for kind, port in zip(kinds, ports, strict=True)]
+    process = subprocess.Popen([sys.executable, "-m", "bench.bad", *places], cwd=ROOT, stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        yield ports
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def pressed(folder: Path, kind: str, *, seconds: float, max_buffered: int) -> tuple[int, dict[str, object], Log]:
+    """A worker's growth in bytes, what the client saw, and the log, after `seconds` of 300 uploads a second."""
+    with models("steady", kind) as (production, candidate):
+        config = {
+            "production": {"url": f"http://127.0.0.1:{production}"},
+            "candidates": [
+                {
+                    "name": "v2",
+                    "url": f"http://127.0.0.1:{candidate}",
+                    "max_in_flight": 2000,
+                    "timeout": "60s",
+                    "breaker": {"failures": 1_000_000},
+                }
+            ],
+            "mirror": {"max_buffered": max_buffered},
+            "limits": {"drain": "1s"},
+        }
+        with Proxy(folder, config) as proxy:
+            worker = proxy.worker()
+            with Client(proxy.address) as client:
+                assert client.ask(post("/", b"x")).status == 200
+            forget_memory_peak(worker)
+            before = memory_peak(worker)
+            plan = Steady(
+                port=proxy.address[1],
+                rate_per_s=300.0,
+                window_s=seconds,
+                warmup_s=0.0,
+                body_bytes=BODY_BYTES,
+                expected=bad.BODY.decode(),
+                timeout_s=20.0,
+            )
+            client_process = subprocess.run(
+                [sys.executable, "-m", "bench.steady"],
+                input=encode(plan),
+                capture_output=True,
+                cwd=ROOT,
+                timeout=seconds + 60,
+                check=True,
+            )
+            growth = memory_peak(worker) - before
+            return growth, json.loads(client_process.stdout), proxy.stop()
+
+
+def check(growth: int, seen: dict[str, object], log: Log, max_buffered: int) -> None:
+    assert seen["faults"] == {}
+    assert growth <= max_buffered + MARGIN, f"{growth / MIB:.0f} MiB"
+    assert log.reasons("v2", "dropped")["buffer_full"] > 0, "the budget was never used up: nothing was shown"
+
+
+@pytest.mark.parametrize("kind", ["hangs", "unread"])
+def test_a_candidate_that_gives_nothing_back_costs_its_budget(tmp_path: Path, kind: str) -> None:
+    check(*pressed(tmp_path, kind, seconds=3, max_buffered=8 * MIB), 8 * MIB)
+
+
+@pytest.mark.campaign
+@pytest.mark.timeout(200)
+@pytest.mark.parametrize("kind", ["hangs", "unread"])
+def test_a_minute_of_uploads_at_a_candidate_that_gives_nothing_back(tmp_path: Path, kind: str) -> None:
+    """200 KB at 300/s for a minute: 3.6 GB, of which nothing comes to its end."""
+    growth, seen, log = pressed(tmp_path, kind, seconds=60, max_buffered=64 * MIB)
+    check(growth, seen, log, 64 * MIB)
+    print(f"{kind}: {growth / MIB:.1f} MiB of {64 + 32}")
+
+
+@pytest.mark.campaign
+@pytest.mark.timeout(600)
+def test_100000_connections_leave_no_garbage(tmp_path: Path) -> None:
+    """A protocol and its parser are a cycle unless one is let go, and the oldest generation is never collected."""
+    with Upstream(returns_the_body, keep=0) as production, Upstream(returns_the_body, keep=0) as candidate:
+        config = {
+            "production": {"url": production.url},
+            "candidates": [{"name": "v2", "url": candidate.url, "sample": "1%"}],
+        }
+        with Proxy(tmp_path, config) as proxy:
+            worker = proxy.worker()
+            sizes = []
+            for _ in range(10):
+                _connect(proxy, 10_000)
+                sizes.append(_resident(worker))
+            assert sizes[-1] - sizes[1] < 4 * MIB, [f"{size / MIB:.1f}" for size in sizes]
+            print("MiB after each 10,000 connections:", " ".join(f"{size / MIB:.1f}" for size in sizes))
+
+
+def _connect(proxy: Proxy, count: int) -> None:
+    """So many clients, one request each."""
+    for number in range(count):
+        with Client(proxy.address) as client:
+            body = b"%d" % number
+            assert client.ask(post("/", body)).data == body
+    until(lambda: proxy.admin_status("/readyz") == 200, 5, "a proxy that is ready")
+
+
+def _resident(pid: int) -> int:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024
+    raise AssertionError(f"process {pid} has no VmRSS")
