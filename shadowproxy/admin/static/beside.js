@@ -119,7 +119,8 @@ function folded(rows) {
 
 function drawn(row, mark) {
   if (row.skipped) return el("tr", { class: "skipped" }, el("td", { colspan: 2 }, `⋯ ${row.skipped} equal ${row.skipped === 1 ? "line" : "lines"}`));
-  if (!row.differs || !mark) return el("tr", {}, el("td", {}, row.old), el("td", {}, row.new));
+  if (!row.differs) return el("tr", { class: "equal" }, el("td", {}, row.old), el("td", {}, row.new));
+  if (!mark) return el("tr", {}, el("td", {}, row.old), el("td", {}, row.new));
   const [before, old, fresh, after] = apart(row.old ?? "", row.new ?? "");
   const side = (text, there) => el("td", {}, there === undefined ? null : [before, text ? el("mark", { class: "found" }, text) : null, after]);
   if (row.old === undefined || row.new === undefined) {

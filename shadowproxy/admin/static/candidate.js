@@ -21,7 +21,8 @@ export class Candidate {
     this.table = el("div");
     this.notes = el("div");
     this.after = el("ul", { class: "after" });
-    this.gates = el("div");
+    this.gates = el("div", {}, el("p", { class: "quiet" }, "Not judged yet."));
+    this.undrawn = el("p", { class: "quiet" }, "Too few pairs to draw anything yet.");
     this.charts = charts();
     this.accounts = el("div", { class: "accounts-of" });
     this.pairs = new Pairs(name);
@@ -37,7 +38,7 @@ export class Candidate {
       this.notes,
       this.after,
       part("Gates", this.gates),
-      part("Over time, and within pairs", el("div", { class: "charts" }, this.charts.nodes)),
+      part("Over time, and within pairs", this.undrawn, el("div", { class: "charts" }, this.charts.nodes)),
       part("Outcomes, and what was dropped", this.accounts),
       part("Latest pairs that decide differently", this.pairs.node),
     );
@@ -86,7 +87,7 @@ export class Candidate {
       screen.next.map((step) => el("li", {}, el("strong", {}, "Next: "), step.what)),
     );
     fill(this.gates, gates(record));
-    this.charts.show(record);
+    this.undrawn.hidden = this.charts.show(record);
   }
 }
 

@@ -23,11 +23,11 @@ function axis(format, size) {
 
 // One chart that is drawn anew when its data, its width or the colour scheme change.
 class Chart {
-  constructor(caption, description) {
+  constructor(caption) {
     this.box = el("div", { class: "plot" });
     this.said = el("p", { class: "small quiet" });
     this.node = el("figure", { role: "group", "aria-label": caption }, el("figcaption", {}, caption), this.box, this.said);
-    this.description = description;
+    this.node.hidden = true; // until there is something to draw
     this.data = null;
     this.plot = null;
     new ResizeObserver(() => this.fit()).observe(this.box);
@@ -65,12 +65,15 @@ export function charts() {
   const apart = new Chart("Difference in latency within pairs, at each percentile");
   return {
     nodes: [course.node, errors.node, latency.node, apart.node],
+    // Draws what there is, and says whether there is anything.
     show(record) {
       showCourse(course, record);
       showErrors(errors, record);
       showLatency(latency, record);
       showApart(apart, record);
-      for (const chart of [course, errors, latency, apart]) chart.node.hidden = chart.data === null;
+      const all = [course, errors, latency, apart];
+      for (const chart of all) chart.node.hidden = chart.data === null;
+      return all.some((chart) => chart.data !== null);
     },
   };
 }
@@ -85,6 +88,12 @@ function bounds(share, n) {
 
 const inMs = (ms) => `${ms < 0 ? "−" : ""}${Number(Math.abs(ms).toPrecision(3)).toLocaleString("en-US")} ms`;
 const times = (timeline) => timeline.map((one) => Date.parse(one.from) / 1000 + one.seconds / 2);
+// `14:05` of a round time in UTC; seconds where ticks stand closer than a minute, the day where they stand far apart.
+const utc = (at_s) => new Date(at_s * 1000).toISOString();
+function timeAxis() {
+  const form = (tick, step_s) => (step_s < 60 ? utc(tick).slice(11, 19) : step_s < 86_400 ? utc(tick).slice(11, 16) : utc(tick).slice(5, 10));
+  return { ...axis(null, 30), space: 70, values: (_, ticks, __, ___, step_s) => ticks.map((tick) => form(tick, step_s)) };
+}
 const inUtc = { tzDate: (at_s) => window.uPlot.tzDate(new Date(at_s * 1e3), "Etc/UTC") };
 
 function shares() {
@@ -99,10 +108,10 @@ function showCourse(chart, record) {
   const options = () => ({
     ...inUtc,
     scales: shares(),
-    axes: [axis(null, 30), axis(percent, 60)],
+    axes: [timeAxis(), axis(percent, 60)],
     bands: [{ series: [1, 2], fill: `${colour("--candidate")}22` }],
     series: [
-      { label: "UTC" },
+      { label: "UTC", value: (_, at_s) => (at_s === null ? "" : utc(at_s).slice(11, 19)) },
       { label: "at most", stroke: "transparent", points: { show: false }, value: (_, v) => percent(v) },
       { label: "at least", stroke: "transparent", points: { show: false }, value: (_, v) => percent(v) },
       { label: record.name, stroke: colour("--candidate"), width: 2.5, points: { size: 5 }, value: (_, v) => percent(v) },
@@ -120,9 +129,9 @@ function showErrors(chart, record) {
   const options = () => ({
     ...inUtc,
     scales: shares(),
-    axes: [axis(null, 30), axis(percent, 60)],
+    axes: [timeAxis(), axis(percent, 60)],
     series: [
-      { label: "UTC" },
+      { label: "UTC", value: (_, at_s) => (at_s === null ? "" : utc(at_s).slice(11, 19)) },
       { label: record.name, stroke: colour("--candidate"), width: 2.5, points: { size: 5 }, value: (_, v) => percent(v) },
       { label: record.errors.reference === "twin" ? `${record.production}'s copy` : record.production, stroke: colour("--production"), width: 1.5, points: { show: false }, value: (_, v) => percent(v) },
     ],

@@ -120,7 +120,7 @@ export class Controls {
       title: `Promote ${plain(this.name, 40)}?`,
       text: passes
         ? "Users get its answers from now on; the present production stays as a candidate, and rolling back is instant."
-        : `Its verdict is ${this.verdict ?? "not known"}, not PASS. Promoting it all the same needs a reason, which is kept in the history.`,
+        : `${this.verdict ? `Its verdict is ${this.verdict}` : "It has no verdict yet"}. Promoting it all the same needs a reason, which is kept in the history.`,
       label: passes ? null : "Reason",
       required: !passes,
       yes: passes ? "Promote" : "Promote all the same",

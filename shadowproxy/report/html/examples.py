@@ -132,7 +132,9 @@ def _row(row: Row) -> Element:
     if row.skipped:
         return h.tr(".skipped")[h.td(colspan="2")[f"⋯ {row.skipped:,} equal lines"]]
     mark = "found" if row.found else "allowed"
-    return h.tr[(h.td[_pieces(side, mark)] for side in (row.old, row.new))]
+    return h.tr(class_="equal" if row.old == row.new else None)[
+        (h.td[_pieces(side, mark)] for side in (row.old, row.new))
+    ]
 
 
 def _pieces(pieces: Pieces | None, mark: str) -> Node:
