@@ -97,7 +97,7 @@ def _scale(c: Candidate, words: Words) -> Iterator[Figure]:
 def _rows(c: Candidate, words: Words) -> Iterator[Row]:
     """The rows that every report has, each with its gate, then the gates that are about something else."""
     gates = list(c.gates)
-    for name, keys, old, new, difference in (*_decisions(c, words), *_speeds(c, words)):
+    for name, keys, old, new, difference in (*_decisions(c, words), *_speeds(c, words), *_nonfinite(c, words)):
         gate = next((gate for gate in gates if gate.metric in keys and set(gate.options) <= {"by"}), None)
         if gate is not None:
             gates.remove(gate)
@@ -124,14 +124,6 @@ def _decisions(c: Candidate, words: Words) -> Iterator[_Line]:
         f(_share(e.candidate_rate), "error_rate"),
         f(_apart(e.error_rate_increase), "error_rate_increase"),
     )
-    if count := c.nonfinite.b + c.nonfinite.c + c.nonfinite.on_both:
-        yield (
-            "NaN, Inf or null",
-            frozenset({"nonfinite_increase"}),
-            f(percent((count - c.nonfinite.b) / c.nonfinite.n), "nonfinite_rate"),
-            f(percent((count - c.nonfinite.c) / c.nonfinite.n), "nonfinite_rate"),
-            f(_apart(c.nonfinite.nonfinite_increase), "nonfinite_increase"),
-        )
     if c.disagreement.n:
         by_twin = c.excess_disagreement.estimate is not None
         yield (
@@ -158,6 +150,20 @@ def _decisions(c: Candidate, words: Words) -> Iterator[_Line]:
 def _speeds(c: Candidate, words: Words) -> Iterator[_Line]:
     slower = words.figure(_apart(c.latency_ms.slower_share), "slower_share")
     yield "Clearly slower (> 25 %)", frozenset({"slower_share"}), NO_FIGURE, NO_FIGURE, slower
+
+
+def _nonfinite(c: Candidate, words: Words) -> Iterator[_Line]:
+    """Where there was one, or where one would be judged."""
+    f, found = words.figure, c.nonfinite
+    count = found.b + found.c + found.on_both
+    if found.n and (count or any(gate.metric == "nonfinite_increase" for gate in c.gates)):
+        yield (
+            "NaN, Inf or null",
+            frozenset({"nonfinite_increase"}),
+            f(percent((count - found.b) / found.n), "nonfinite_rate"),
+            f(percent((count - found.c) / found.n), "nonfinite_rate"),
+            f(_apart(found.nonfinite_increase), "nonfinite_increase"),
+        )
 
 
 def _latencies(c: Candidate, words: Words) -> Iterator[Row]:
