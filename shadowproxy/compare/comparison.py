@@ -12,6 +12,7 @@ from shadowproxy.compare.excerpt import excerpt
 from shadowproxy.compare.lift import Form, may_hold_booleans
 from shadowproxy.compare.measures import measure, unchanged
 from shadowproxy.compare.opaque import diff_opaque
+from shadowproxy.compare.own import ScoredPair, items_of, scored
 from shadowproxy.compare.prediction import agreement, unanimity
 from shadowproxy.compare.rules import Plan, Rules
 
@@ -88,8 +89,24 @@ def _alike(rules: Rules, production: Assessed, other_key: str) -> Comparison:
     if production.lifted.form is Form.JSON:
         nonfinite = production.lifted.nonfinite + decision.nonfinite + decision.nulls
         metrics = {"nonfinite_production": nonfinite, f"nonfinite_{other_key}": nonfinite, **metrics}
+    if rules.scores:
+        metrics = {**_own(rules, production, production), **metrics}
     text = decision.text
     return Comparison(SAME, None, agreed.agrees, agreed.items, 0, (), 0, metrics, text, text, rules.digest)
+
+
+def _own(rules: Rules, production: Assessed, other: Assessed) -> dict[str, float]:
+    return scored(
+        rules.scores,
+        ScoredPair(
+            protocol=production.protocol,
+            kind=production.decision.kind,
+            production=items_of(production.decision),
+            other=items_of(other.decision),
+            production_answer=production.lifted.value,
+            other_answer=other.lifted.value,
+        ),
+    )
 
 
 def _reason(production: Assessed, other: Assessed, other_key: str) -> str | None:
@@ -142,6 +159,8 @@ def _comparison(
         agreed = agreement(prediction, a, b, not found.total)
         agrees, items, disagreeing = agreed.agrees, agreed.items, agreed.disagreeing
         metrics.update(measure(prediction, a, b))
+        if rules.scores:
+            metrics = {**_own(rules, production, other), **metrics}
     return Comparison(
         INCOMPARABLE if reason else DIFFERENT if found.total else SAME,
         reason,

@@ -15,6 +15,7 @@ import msgspec
 from shadowproxy.compare.decision import KINDS, OPAQUE, Prediction
 from shadowproxy.compare.jsonpath import Path, Steps, compile_path
 from shadowproxy.compare.marks import Mark, Place, root_of
+from shadowproxy.compare.own import OwnScore
 from shadowproxy.compare.presets import AUTO, BY_NAME, NAMES, NONE, PRESETS, Preset, has, recognise
 from shadowproxy.compare.tolerance import BY_DATATYPE, EXACT, Tolerance, wider
 
@@ -154,6 +155,7 @@ class Rules(msgspec.Struct, frozen=True):
     tolerance: Tolerance
     headers: tuple[str, ...]  # names of compared headers, lower case
     plans: Mapping[str, Plan]
+    scores: tuple[OwnScore, ...]  # those that users bring along
     by_request: dict[tuple[str, str], tuple[Plan, ...]]  # remembered by `plans_for`
     by_headers: dict[Any, Any]  # remembered by `assessment`
 
@@ -178,7 +180,7 @@ class Rules(msgspec.Struct, frozen=True):
 _LONGEST_TARGET = 256
 
 
-def compile_rules(route: RouteSettings) -> Rules:
+def compile_rules(route: RouteSettings, scores: tuple[OwnScore, ...] = ()) -> Rules:
     """The rules of a route; ValueError with one sentence that begins with the key at fault."""
     compare = route.compare
     if route.protocol not in NAMES:
@@ -191,12 +193,13 @@ def compile_rules(route: RouteSettings) -> Rules:
     ignored = {text.removeprefix(_HEADER).strip().lower() for text in compare.ignore if text.startswith(_HEADER)}
     own = _prediction(route.prediction, tolerance) if route.prediction is not None else None
     return Rules(
-        digest=_digest(route),
+        digest=_digest(route, scores),
         protocol=route.protocol,
         up_to=compare.up_to,
         tolerance=tolerance,
         headers=tuple(dict.fromkeys(name.lower() for name in compare.headers if name.lower() not in ignored)),
         plans=Plans(marks, own, tolerance, route),
+        scores=scores,
         by_request={},
         by_headers={},
     )
@@ -229,7 +232,7 @@ def _path(key: str, text: str) -> Path:
         raise ValueError(f"{key}: {error}") from None
 
 
-def _digest(route: RouteSettings) -> str:
+def _digest(route: RouteSettings, scores: tuple[OwnScore, ...]) -> str:
     compare, prediction = route.compare, route.prediction
     presets: list[Any] = [msgspec.to_builtins(p) for p in PRESETS] if route.protocol == AUTO else []
     if route.protocol not in (AUTO, NONE):
@@ -250,5 +253,6 @@ def _digest(route: RouteSettings) -> str:
         ],
         route.protocol,
         presets,
+        [(score.name, score.origin) for score in scores],
     ]
     return sha256(msgspec.json.encode(content)).hexdigest()[:12]

@@ -13,6 +13,7 @@ import msgspec
 
 from shadowproxy.compare import Rules, compile_rules
 from shadowproxy.compare.binary import HEADER as BINARY_HEADER
+from shadowproxy.compare.own import OwnScore
 from shadowproxy.recorder.extract import Extractor, compile_extractor
 from shadowproxy.recorder.heads import AnswerHeads
 from shadowproxy.recorder.redact import CREDENTIALS, Redactor
@@ -41,14 +42,14 @@ class Plan(NamedTuple):
     decode_up_to: int
 
 
-def compile_plan(snapshot: Snapshot, pairs: Pairs, key: bytes) -> Plan:
+def compile_plan(snapshot: Snapshot, pairs: Pairs, key: bytes, scores: tuple[OwnScore, ...] = ()) -> Plan:
     """ValueError with one sentence where something cannot be used."""
     redactor = Redactor(_both(snapshot.pairs.redact, pairs.redact), key)
     stored = frozenset(name.lower() for name in pairs.headers) - CREDENTIALS
     return Plan(
         snapshot=snapshot,
         in_force=pairs,
-        routes=tuple(_route(route, redactor, stored) for route in snapshot.routes),
+        routes=tuple(_route(route, redactor, stored, scores) for route in snapshot.routes),
         upstreams=_upstreams(snapshot),
         redactor=redactor,
         headers=stored,
@@ -74,8 +75,8 @@ def _both(of_pair: Redact, now: Redact) -> Redact:
     )
 
 
-def _route(route: Route, redactor: Redactor, stored: frozenset[str]) -> RoutePlan:
-    rules = compile_rules(route)
+def _route(route: Route, redactor: Redactor, stored: frozenset[str], scores: tuple[OwnScore, ...]) -> RoutePlan:
+    rules = compile_rules(route, scores)
     key = compile_extractor(route.key, redactor)
     slices = tuple((name, compile_extractor(where, redactor)) for name, where in route.slices)
     extractors = (key, *(extractor for _, extractor in slices))

@@ -7,6 +7,7 @@ from typing import Final
 from shadowproxy.recorder.plan import Plan, compile_plan
 from shadowproxy.recorder.secret import redaction_key
 from shadowproxy.recorder.writer import Emit
+from shadowproxy.settings.extensions import own_scores
 from shadowproxy.settings.snapshot import Snapshot, decode
 
 _REMEMBERED: Final = 64
@@ -18,10 +19,11 @@ class Plans:
     def __init__(self, snapshot: Snapshot, emit: Emit) -> None:
         self.snapshot = snapshot
         self._emit = emit
+        self._scores = own_scores(lambda name, why: emit("warning", "score.unusable", name=name, why=why))
         self._key = self._key_of(snapshot)
         self._by_bytes: dict[bytes, Plan] = {}
         self._refreshed: dict[int, Plan] = {}
-        compile_plan(snapshot, snapshot.pairs, self._key)
+        compile_plan(snapshot, snapshot.pairs, self._key, self._scores)
 
     def of(self, encoded: bytes) -> Plan:
         """The plan of a snapshot as a worker sent it."""
@@ -45,7 +47,7 @@ class Plans:
 
     def check(self, snapshot: Snapshot) -> None:
         """Whether `commit` would succeed."""
-        compile_plan(snapshot, snapshot.pairs, self._key)
+        compile_plan(snapshot, snapshot.pairs, self._key, self._scores)
 
     def commit(self, snapshot: Snapshot) -> None:
         if (snapshot.pairs.redact.key, snapshot.state) != (self.snapshot.pairs.redact.key, self.snapshot.state):
@@ -55,7 +57,7 @@ class Plans:
         self._refreshed.clear()
 
     def _compile(self, snapshot: Snapshot) -> Plan:
-        return compile_plan(snapshot, self.snapshot.pairs, self._key)
+        return compile_plan(snapshot, self.snapshot.pairs, self._key, self._scores)
 
     def _key_of(self, snapshot: Snapshot) -> bytes:
         key, trouble = redaction_key(snapshot.pairs.redact.key, snapshot.state)
