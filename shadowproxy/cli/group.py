@@ -94,6 +94,14 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
             "Remove a request from the log.",
             ("shadowproxy forget 0190c3a5-7b1e-7c4e-9f00-2f6d1a7be001", "shadowproxy forget --key customer-4711"),
         ),
+        "replay": Entry(
+            "shadowproxy.cli.replay",
+            "Logged requests to another upstream.",
+            (
+                "shadowproxy replay ./shadow-pairs --to v3=http://127.0.0.1:9004",
+                "shadowproxy replay ./shadow-pairs --to v3=http://127.0.0.1:9004 --speed 2 --pairs ./replayed",
+            ),
+        ),
         "sql": Entry(
             "shadowproxy.cli.sql",
             "Query the pair log with DuckDB.",

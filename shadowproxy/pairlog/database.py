@@ -39,6 +39,7 @@ def opened(memory_bytes: int, threads: int) -> Iterator[duckdb.DuckDBPyConnectio
         )
         try:
             con.execute("SET TimeZone = 'UTC'")
+            con.execute("SET enable_progress_bar = false")  # it would be drawn on standard output
             yield con
         finally:
             con.close()
