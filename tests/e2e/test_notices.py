@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 from pathlib import Path
 from typing import Any
 
 from tests.support.client import ask, post
 from tests.support.load import returns_the_body
+from tests.support.past import fail_for_20_minutes
 from tests.support.proxy import Proxy
 from tests.support.until import until
 from tests.support.upstream import Connection, Request, Upstream, response
@@ -79,3 +81,42 @@ def test_a_breaker_and_lost_pairs_are_told_once_over_two_lives(tmp_path: Path) -
 def _ask_and_look(proxy: Proxy) -> bool:
     ask(proxy.address, post("/"))
     return proxy.metrics().get('shadowproxy_breaker_open{candidate="v2"}') == 0
+
+
+def test_a_verdict_a_promotion_and_a_rollback_are_told(tmp_path: Path) -> None:
+    hook = Webhook()
+    with Upstream(returns_the_body) as production, Upstream(returns_the_body) as v2, Upstream(hook) as receiver:
+        config = {
+            "production": {"name": "v1", "url": production.url},
+            "candidates": [{"name": "v2", "url": v2.url, "stop": {"on": ["FAIL"]}}],
+            "notify": [{"url": receiver.url, "on": ["verdict", "promoted", "rolled_back", "stopped"]}],
+        }
+        proxy = Proxy(tmp_path, config, start=False)
+        fail_for_20_minutes(proxy.pairs, str(proxy.file), "v2")
+        with proxy:
+            proxy.start()
+            verdict = hook.wait("verdict")
+            assert verdict["title"] == "v2 instead of v1: FAIL"
+            assert verdict["headline"].startswith("Do not promote v2.")
+            stopped = hook.wait("stopped")
+            assert stopped["facts"]["why"] == "its verdict is FAIL"
+            steer(proxy, "resume")
+            steer(proxy, "promote", candidate="v2", force="it is a test")
+            promoted = hook.wait("promoted")
+            assert promoted["headline"] == "v2 answers in place of v1 (verdict FAIL, forced: it is a test)."
+            steer(proxy, "rollback")
+            back = hook.wait("rolled_back")
+            assert (back["candidate"], back["facts"]["to"]) == ("v2", "v1")
+            counted = 'shadowproxy_deployments_total{action="%s"}'
+            until(lambda: proxy.metrics()[counted % "rolled_back"] == 1, 5, "the rollback as a metric")
+            assert proxy.metrics()[counted % "promoted"] == 1
+
+
+def steer(proxy: Proxy, verb: str, **body: Any) -> None:
+    connection = http.client.HTTPConnection(*proxy.admin_address, timeout=30)
+    try:
+        connection.request("POST", f"/api/v1/{verb}", json.dumps(body), {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        assert answer.status == 200, answer.read()
+    finally:
+        connection.close()

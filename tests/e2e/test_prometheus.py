@@ -7,7 +7,6 @@ import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -15,9 +14,9 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.admin.test_exposition import EVERYTHING, exposed, status
 from tests.support.client import Client, post
 from tests.support.load import returns_the_body
+from tests.support.past import fail_for_20_minutes
 from tests.support.prometheus import Prometheus
 from tests.support.proxy import Proxy
 from tests.support.tools import require
@@ -60,35 +59,9 @@ def resets(connection: Connection, request: Request) -> None:
     connection.reset()
 
 
-class Judged:
-    """A second target: what /metrics says once there is a verdict."""
-
-    def __enter__(self) -> str:
-        text = exposed(status(), **EVERYTHING)[0].encode()
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                self.send_response(200)
-                self.send_header("Content-Type", "text/plain; version=0.0.4")
-                self.end_headers()
-                self.wfile.write(text)
-
-            def log_message(self, *words: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        Thread(target=self._server.serve_forever, name="judged", daemon=True).start()
-        return f"127.0.0.1:{self._server.server_address[1]}"
-
-    def __exit__(self, *raised: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-
 @pytest.fixture(scope="module")
 def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
-    """It scrapes a proxy with traffic: a good candidate, one that resets, one that no route leads to, and a log at its
-    limit."""
+    """It scrapes a proxy with traffic: a good candidate, one that fails, one that no route leads to, a full log."""
     require("prometheus", "prometheus")
     folder = tmp_path_factory.mktemp("prometheus")
     with ExitStack() as stack:
@@ -113,10 +86,11 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
             ],
             "pairs": {"keep": {"size": "64KiB", "free": "0B"}},
         }
-        proxy = stack.enter_context(Proxy(folder / "proxy", config))
+        proxy = stack.enter_context(Proxy(folder / "proxy", config, start=False))
+        fail_for_20_minutes(proxy.pairs, str(proxy.file), "bad")
+        proxy.start()
         address = f"127.0.0.1:{proxy.admin_address[1]}"
-        judged = stack.enter_context(Judged())
-        scraping = stack.enter_context(Prometheus(folder / "prometheus", [address, judged]))
+        scraping = stack.enter_context(Prometheus(folder / "prometheus", [address]))
         stop = Event()
         traffic = Thread(target=_traffic, args=(proxy, stop), name="traffic")
         traffic.start()
@@ -151,7 +125,7 @@ def test_legends_name_labels_that_the_expressions_return(prometheus: Prometheus)
 @pytest.mark.parametrize(
     ("alert", "candidates"),
     [
-        ("ShadowproxyCandidateFails", {"v2"}),
+        ("ShadowproxyCandidateFails", {"bad"}),
         ("ShadowproxyNoPairs", {"idle"}),
         ("ShadowproxyLowCoverage", {"bad"}),
         ("ShadowproxyBreakerOpen", {"bad"}),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from shadowproxy.compare.presets import NAMES
 from shadowproxy.settings.load import Overrides, SettingsError, load
 
 BASE = "production: {url: 'http://p:1'}\n"
@@ -121,7 +122,7 @@ ROWS = [
     ("routes: [{candidates: [v2]}]",
      "2: routes[0].candidates[0]: expected the name of a candidate (there is none), there was 'v2'"),
     ("routes: [{name: a}, {name: a}]", "2: routes[1].name: expected a name of its own, 'a' is also routes[0]'s"),
-    ("routes: [{protocol: open-inferense}]", "2: routes[0].protocol: expected auto, none or open-inference, "
+    ("routes: [{protocol: open-inferense}]", f"2: routes[0].protocol: expected {', '.join(NAMES[:-1])} or {NAMES[-1]}, "
      "there was 'open-inferense'; did you mean open-inference?"),
     ("routes: [{prediction: {key: '$.a['}}]", "2: routes[0].prediction.key: '$.a[' is not a JSONPath that can be used "
      "here: expected [n], [*] or ['name'] at '['"),
