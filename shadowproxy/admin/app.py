@@ -28,11 +28,11 @@ from typing import Final
 
 from aiohttp import web
 
-from . import configured, dashboard, events, evidence, guard, history, metrics, pairs, probes, status, steering
+from . import configured, dashboard, events, evidence, guard, history, metrics, openapi, pairs, probes, status, steering
 from .events import BROADCAST, Broadcast
 from .view import VIEW, View
 
-GROUPS: Final = (probes, dashboard, metrics, status, configured, evidence, pairs, history, events, steering)
+GROUPS: Final = (probes, dashboard, metrics, openapi, status, configured, evidence, pairs, history, events, steering)
 MAX_BODY: Final = 64 << 10  # bytes of a request's body
 
 

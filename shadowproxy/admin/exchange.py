@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
@@ -14,6 +15,8 @@ from .problems import Refusal
 _Body = TypeVar("_Body")
 Reader = Callable[[str], Any]
 
+REVISION_PATTERN: Final = r'^("[0-9a-f]{1,16}-[0-9]{1,9}"|\*)$'
+_REVISION: Final = re.compile(r'"[0-9a-f]{1,16}-[0-9]{1,9}"')
 ACTOR: Final = "X-Shadowproxy-Actor"  # who changes something, as the client says it; told in the audit
 _MAX_ACTOR: Final = 100
 
@@ -104,9 +107,11 @@ def etag(revision: str) -> dict[str, str]:
 def if_match(request: web.Request) -> str | None:
     """The revision that must be in force for the change to be made; None: whatever is."""
     given = request.headers.get("If-Match")
-    if given is None or given.strip() == "*":
+    if given is None or given == "*":
         return None
-    return given.strip().removeprefix("W/").strip('"')
+    if not _REVISION.fullmatch(given):
+        raise Refusal(400, "If-Match: expected one revision in quotes, as an ETag of this API says it, or *.")
+    return given.strip('"')
 
 
 def is_known(request: web.Request, revision: str) -> bool:

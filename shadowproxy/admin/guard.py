@@ -27,7 +27,7 @@ _REFUSALS: Final = {"conflict": 409, "elsewhere": 412, "unknown": 404, "fault": 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 # Without a token: whoever probes has none, and a browser has none before the page has asked for it.
-OPEN: Final = frozenset({"/livez", "/readyz", "/healthz"}) | PAGE
+OPEN: Final = frozenset({"/livez", "/readyz", "/healthz", "/openapi.json"}) | PAGE
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 SECURITY_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",

@@ -28,7 +28,13 @@ PASS: Final = "PASS"
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
-Share = str | float | int
+# For the description of the API; `settings.units` reads them, and says what is wrong in a sentence.
+_PERCENT: Final = r"^(0|0?\.[0-9]{1,17}|(100(\.0{1,9})?|[0-9]{1,2}(\.[0-9]{1,17})?)%)$"
+_DURATION: Final = r"^[1-9][0-9]{0,3}(ms|s|m|h|d)$"
+Share = (
+    Annotated[str, msgspec.Meta(extra_json_schema={"pattern": _PERCENT})]
+    | Annotated[float, msgspec.Meta(extra_json_schema={"minimum": 0, "exclusiveMaximum": 1})]
+)
 
 
 class _Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -60,7 +66,7 @@ class Nothing(_Body, frozen=True):
 
 class Ramp(_Body, frozen=True):
     steps: Annotated[list[Share], msgspec.Meta(min_length=1, max_length=MAX_STEPS)]
-    hold: str
+    hold: Annotated[str, msgspec.Meta(extra_json_schema={"pattern": _DURATION})]
 
 
 class Promote(_Body, frozen=True):

@@ -20,7 +20,8 @@ from shadowproxy.pairlog.reader import is_columns
 MAX_BYTES: Final = 32 << 20
 MEMORY_BYTES: Final = 256 << 20  # for reading columns
 _STEP: Final = 1 << 18
-_CURSOR: Final = re.compile(r"(\d{1,12})\.(\d{1,15})(?:\.([0-9A-Za-z-]{1,64}))?")
+CURSOR_PATTERN: Final = r"^([0-9]{1,12})\.([0-9]{1,15})(?:\.([0-9A-Za-z-]{1,64}))?$"
+_CURSOR: Final = re.compile(CURSOR_PATTERN.removesuffix("$") + r"\Z")
 
 Pair = dict[str, Any]
 
@@ -60,7 +61,7 @@ class Page(NamedTuple):
 
 
 def parse_cursor(text: str) -> Cursor:
-    found = _CURSOR.fullmatch(text)
+    found = _CURSOR.match(text)
     if found is None:
         raise ValueError("expected the `next` of an earlier page")
     return Cursor(int(found[1]), int(found[2]), found[3] or "")

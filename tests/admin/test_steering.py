@@ -89,6 +89,8 @@ def test_a_change_is_made_only_over_what_was_looked_at(tmp_path: Path) -> None:
         assert to.ask("PATCH", "/api/v1/candidates/v2", {"sample": 0.3}, If_Match=seen).status == 200
         said = to.ask("PATCH", "/api/v1/candidates/v2", {"sample": 0.4}, If_Match=seen)
         assert (said.status, "no longer" in said.body["detail"]) == (412, True)
+        assert to.ask("PATCH", "/api/v1/candidates/v2", {"sample": 0.4}, If_Match="0").status == 400
+        assert to.ask("PATCH", "/api/v1/candidates/v2", {"gated": True}, If_Match="*").status == 200
         assert candidate(to, "v2")["sample"] == 0.3
 
 
