@@ -12,6 +12,15 @@ from bench.experiment import Experiment, run
 # In the order in which `all` runs them; those marked take part in `all --quick`.
 EXPERIMENTS: dict[str, tuple[str, bool]] = {
     "peers": ("CPU per request, throughput and added latency beside nginx, Envoy, HAProxy and an aiohttp proxy", True),
+    "recorder": ("the recorder's CPU per pair, by what the comparison finds", False),
+    "streaming": ("server-sent events: time added to each and CPU for each, a thousand streams at once", True),
+    "large": ("bodies of 10 MB both ways: GB/s and CPU, beside nginx", True),
+    "memory": ("what a candidate that hangs costs in memory", False),
+    "idle": ("memory at rest and of 10,000 idle connections", True),
+    "workers": ("CPU per request with one, two and four workers", False),
+    "growth": ("whether a request costs more the longer it runs and the more connections are open", True),
+    "start": ("time to ready, and to say --help", True),
+    "generator": ("the load itself beside wrk", False),
     "isolation": ("production beside candidates that misbehave, and beside nginx's and Envoy's mirror", True),
 }
 

@@ -15,15 +15,15 @@ _STOP_S = 20.0
 
 @contextmanager
 def pinned(
-    command: Sequence[str], core: int, cwd: Path, stderr: Path, *, stop_s: float = _STOP_S
+    command: Sequence[str], core: int | None, cwd: Path, stderr: Path, *, stop_s: float = _STOP_S
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Runs a command on one core, with all that it starts; ends it with SIGTERM, after `stop_s` with SIGKILL.
+    """Runs a command and all that it starts on one core (None: on all); ends it with SIGTERM, after `stop_s` SIGKILL.
 
     The caller lends its own affinity for the moment of the start: what starts in between inherits it, where a
     later sched_setaffinity on the parent would miss children that it has already made.
     """
     mine = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})
+    os.sched_setaffinity(0, mine if core is None else {core})
     try:
         with stderr.open("ab") as sink:
             process = subprocess.Popen(
@@ -82,6 +82,24 @@ def busy_s(cores: Iterable[int]) -> float:
             user, nice, system, _idle, _iowait, *others = (int(value) for value in values[:8])
             ticks += user + nice + system + sum(others)
     return ticks / _TICKS_PER_S
+
+
+def pss_bytes(pid: int) -> int:
+    """A process's memory, pages that it shares divided among those that share them; 0 when it is gone."""
+    return _memory(pid, "Pss")
+
+
+def rss_bytes(pid: int) -> int:
+    """A process's resident memory, shared pages and all; 0 when it is gone."""
+    return _memory(pid, "Rss")
+
+
+def _memory(pid: int, name: str) -> int:
+    with suppress(OSError):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith(f"{name}:"):
+                return int(line.split()[1]) << 10
+    return 0
 
 
 def _tasks(pid: int) -> list[Path]:

@@ -8,10 +8,8 @@ that the candidate never got, pairs that are not on disk, and CPU that processes
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import socket
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -24,7 +22,7 @@ from urllib.request import ProxyHandler, build_opener
 from bench import aiohttp_proxy, envoy, haproxy, nginx, shadow
 from bench.cores import busy_s, cpu_ns, pinned, tree
 from bench.failure import MeasurementError
-from bench.offer import encode
+from bench.offer import offered
 from bench.programs import find
 from bench.scenarios import TARGET, Scenario, request_for
 from shadowproxy.bench.address import parse
@@ -103,14 +101,24 @@ def measure_each(scenario: Scenario, proxy: str, loads: Sequence[Load], program:
         return samples
 
 
+def measure_through(
+    scenario: Scenario, proxy: str, place: Path, load: Load, program: str, settings: Mapping[str, object]
+) -> Sample:
+    """One window of a proxy with settings of its own; `place` is an empty directory."""
+    with standing(scenario, proxy, place, load, program, settings) as stand:
+        before = _received(stand.ports.status)
+        window = offer_through(stand, load)
+        time.sleep(0.2)
+        return _sample(scenario, proxy, load, window, _received(stand.ports.status) - before - 1)
+
+
 @dataclass(frozen=True, slots=True)
 class Stand:
-    """A proxy that runs between load and models. `port` is where load goes, `models` nginx's process."""
+    """A proxy that runs between load and models; `port` is where load goes."""
 
     proxy: str
     pid: int
     port: int
-    models: int
     ports: Ports
     place: Path
     log: Path
@@ -135,7 +143,7 @@ def standing(
     answering = replace(scenario, candidate=b"") if proxy == "nginx-bodyless" else scenario
     text = nginx.models(models, answering, ports.production, ports.candidate, ports.status)
     with ExitStack() as stack:
-        upstreams = stack.enter_context(pinned(nginx.command(program, models, text), load.load_core, models, log))
+        stack.enter_context(pinned(nginx.command(program, models, text), load.load_core, models, log))
         wait_until_answering(ports.production, log)
         pid, target = os.getpid(), ports.production
         if proxy != "direct":
@@ -143,11 +151,11 @@ def standing(
             pid, target = stack.enter_context(pinned(command, load.proxy_core, _CLONE, log)).pid, ports.listen
             wait_until_answering(target, log)
             settle(pid)
-        yield Stand(proxy, pid, target, upstreams.pid, ports, place, log)
+        yield Stand(proxy, pid, target, ports, place, log)
 
 
 def offer_through(stand: Stand, load: Load) -> Window:
-    return asyncio.run(_offer(load, stand.port, stand.processes, lambda: tree(stand.models)))
+    return asyncio.run(_offer(load, stand.port, stand.processes))
 
 
 def _command(
@@ -182,9 +190,7 @@ class Window:
     outcome: dict[str, Any] = field(default_factory=dict)
 
 
-async def _offer(
-    load: Load, port: int, processes: Callable[[], dict[str, list[int]]], upstreams: Callable[[], list[int]]
-) -> Window:
+async def _offer(load: Load, port: int, processes: Callable[[], dict[str, list[int]]]) -> Window:
     plan = Plan(
         address=parse(f"http://127.0.0.1:{port}{TARGET}"),
         requests=[request_for(port)],
@@ -193,43 +199,20 @@ async def _offer(
         warmup_s=load.warmup_s,
         connections=load.connections,
     )
-    mine = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {load.load_core})
-    try:
-        child = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "bench.offer",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            cwd=_CLONE,
-        )
-    finally:
-        os.sched_setaffinity(0, mine)
-    assert child.stdin is not None
-    assert child.stdout is not None
     window = Window()
-    try:
-        child.stdin.write(encode(plan))
-        child.stdin.write_eof()
-        async with asyncio.timeout(load.warmup_s + load.window_s + plan.grace_s + _READY_S):
-            for sign, mark in ((-1, b"begin\n"), (1, b"end\n")):
-                if await child.stdout.readline() != mark:
-                    raise MeasurementError(f"the load could not be offered to port {port}; see above")
-                roles = processes()
-                window.roles.append(roles)
-                for role, pids in roles.items():
-                    window.cpu_ns[role] = window.cpu_ns.get(role, 0) + sign * cpu_ns(pids)
-                    window.own_ns += sign * cpu_ns(pids)
-                window.own_ns += sign * cpu_ns([os.getpid(), child.pid, *upstreams()])
-                window.busy_s += sign * busy_s((load.proxy_core, load.load_core))
-                window.wall_s += sign * time.perf_counter()
-            window.outcome = json.loads(await child.stdout.readline())
-            await child.wait()
-    finally:
-        if child.returncode is None:
-            child.kill()
-            await child.wait()
+
+    def look(mark: str) -> None:
+        sign = 1 if mark == "end" else -1
+        roles = processes()
+        window.roles.append(roles)
+        for role, pids in roles.items():
+            window.cpu_ns[role] = window.cpu_ns.get(role, 0) + sign * cpu_ns(pids)
+        # Proxy, models and load are all children of this process.
+        window.own_ns += sign * cpu_ns(tree(os.getpid()))
+        window.busy_s += sign * busy_s((load.proxy_core, load.load_core))
+        window.wall_s += sign * time.perf_counter()
+
+    window.outcome = await offered(plan, load.load_core, look)
     return window
 
 
@@ -237,10 +220,10 @@ def _sample(scenario: Scenario, proxy: str, load: Load, window: Window, received
     answered = window.outcome["answered_in_window"]
     if not answered:
         raise MeasurementError(f"{proxy} answered nothing in {scenario.name}: {window.outcome}")
-    if window.roles[0] != window.roles[1]:
-        raise MeasurementError(
-            f"{proxy} replaced a process while it was measured: {window.roles[0]}, {window.roles[1]}"
-        )
+    # What else shadowproxy runs comes and goes: a verdict is judged in a process of its own.
+    before, after = ({role: pids for role, pids in roles.items() if role != "rest"} for roles in window.roles)
+    if before != after:
+        raise MeasurementError(f"{proxy} replaced a process while it was measured: {before}, {after}")
     # What production received is what was sent, warm-up included; the rest came to the candidate.
     sent = window.outcome["offered_with_warmup"]
     mirrors = scenario.mirrors and proxy != "direct"
@@ -280,6 +263,14 @@ def _get(port: int) -> str:
         return str(answer.read().decode())
 
 
+def is_ready(admin_port: int) -> bool:
+    try:
+        with _OPENER.open(f"http://127.0.0.1:{admin_port}/readyz", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
 def wait_until_answering(port: int, log: Path) -> None:
     deadline = time.monotonic() + _READY_S
     while True:
@@ -294,6 +285,19 @@ def wait_until_answering(port: int, log: Path) -> None:
             time.sleep(0.02)
         else:
             return
+
+
+def wait_until_listening(port: int, log: Path) -> None:
+    """For what does not answer a plain GET soon."""
+    deadline = time.monotonic() + _READY_S
+    while True:
+        with socket.socket() as sock:
+            if sock.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        if time.monotonic() > deadline:
+            said = log.read_text(errors="replace")[-2000:]
+            raise MeasurementError(f"nobody listened on port {port} for {_READY_S:.0f} s\n{said}")
+        time.sleep(0.02)
 
 
 def settle(pid: int) -> None:

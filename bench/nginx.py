@@ -114,6 +114,28 @@ def mirroring(place: Path, listen: int, production: int, candidates: Mapping[str
     return _FRAME.format(place=place, servers=server)
 
 
+# Bytes go on as they come, both ways; nothing is written to a file on the way.
+_STREAMING = """\
+    client_max_body_size 0;
+    proxy_request_buffering off;
+    proxy_buffering off;
+"""
+
+
+def streaming(place: Path, listen: int, production: int, candidate: int | None = None) -> str:
+    """The configuration of a peer that passes large bodies and events on."""
+    upstreams = [_UPSTREAM.format(name="production", port=production)]
+    if candidate is not None:
+        upstreams.append(_UPSTREAM.format(name="candidate", port=candidate))
+    server = _PROXY.format(
+        upstreams="\n".join(upstreams),
+        port=listen,
+        mirror=_MIRROR if candidate is not None else "",
+        mirror_location=_STREAMING + (_MIRROR_LOCATION if candidate is not None else ""),
+    )
+    return _FRAME.format(place=place, servers=server)
+
+
 def command(program: str, place: Path, configuration: str) -> list[str]:
     """Writes the configuration into its directory and says how to start it."""
     file = place / "nginx.conf"
