@@ -9,11 +9,13 @@
 #   make campaign      the slow test campaigns
 #   make clean         removes $(VENV), caches and builds, never logs or state
 #
+# JOBS=1 runs the tests one after the other.
 # PYTHON=python3.13 names the interpreter that $(VENV) is made with, VENV=.venv-313 another place for it.
 
 PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
+JOBS ?= 3
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -30,7 +32,7 @@ demo: $(VENV)/.demo-ready
 	@$(BIN)/python -m shadowproxy demo $(ARGS)
 
 test: $(VENV)/.dev-ready
-	@$(BIN)/python -m pytest -m 'not campaign' $(ARGS)
+	@$(BIN)/python -m pytest -m 'not campaign' --numprocesses $(JOBS) --dist loadfile $(ARGS)
 
 campaign: $(VENV)/.dev-ready
 	@$(BIN)/python -m pytest -m campaign $(ARGS)

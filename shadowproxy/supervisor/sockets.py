@@ -17,6 +17,9 @@ from .errors import StartError
 BACKLOG: Final = 4096
 PORT_ATTEMPTS: Final = 5  # for port 0: somebody may take the port between our look and our bind
 RECORDER_SOCKET: Final = "recorder.sock"
+PREFIX: Final = "shadowproxy-"
+LONGEST_PATH: Final = 107  # bytes of a unix socket's path: sun_path without its final NUL (unix(7))
+SHORT_PLACES: Final = ("/tmp", "/var/tmp", "/dev/shm")  # where TMPDIR is too deep for that
 
 
 def address_text(host: str, port: int) -> str:
@@ -69,7 +72,7 @@ class RuntimeDirectory:
 
     def __init__(self) -> None:
         try:
-            self.path = tempfile.mkdtemp(prefix="shadowproxy-")
+            self.path = tempfile.mkdtemp(prefix=PREFIX, dir=_place())
         except OSError as e:
             raise StartError(f"cannot make a directory for the recorder's socket: {_reason(e)}; set TMPDIR") from e
         self.recorder_path = os.path.join(self.path, RECORDER_SOCKET)
@@ -85,6 +88,14 @@ class RuntimeDirectory:
     def remove(self) -> None:
         self.recorder.close()
         shutil.rmtree(self.path, ignore_errors=True)
+
+
+def _place() -> str:
+    """A directory for temporary files whose path leaves room for the socket's own."""
+    usual = tempfile.gettempdir()
+    if len(os.fsencode(usual)) + len(f"/{PREFIX}01234567/{RECORDER_SOCKET}") <= LONGEST_PATH:
+        return usual
+    return next((place for place in SHORT_PLACES if os.access(place, os.W_OK | os.X_OK)), usual)
 
 
 def close(sockets: list[socket.socket]) -> None:

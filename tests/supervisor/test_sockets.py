@@ -6,6 +6,7 @@ import errno
 import os
 import socket
 import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -114,10 +115,25 @@ def test_the_recorders_socket_is_private_and_goes_away(tmp_path: Path, monkeypat
     assert list(tmp_path.iterdir()) == []
 
 
+def test_where_temporary_files_lie_too_deep_for_a_socket_it_lies_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deep, short = tmp_path / ("d" * 120), tempfile.mkdtemp(prefix="s-", dir="/tmp")
+    deep.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(deep))
+    monkeypatch.setattr(sockets, "SHORT_PLACES", ("/nowhere", short))
+    directory = sockets.RuntimeDirectory()
+    assert os.path.dirname(directory.path) == short
+    directory.remove()
+    os.rmdir(short)
+    assert list(deep.iterdir()) == []
+
+
 def test_a_directory_too_deep_for_a_socket_is_said_and_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     deep = tmp_path / ("d" * 120)
     deep.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(deep))
+    monkeypatch.setattr(sockets, "SHORT_PLACES", ())
     with pytest.raises(StartError, match="set TMPDIR"):
         sockets.RuntimeDirectory()
     assert list(deep.iterdir()) == []
