@@ -6,7 +6,7 @@ no file can say.
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import msgspec
 
@@ -53,6 +53,8 @@ def _like(section: type[Section], record: Any, **more: Any) -> Any:
 
 
 def _value(annotation: Any, value: Any) -> Any:
+    if get_origin(annotation) is dict:
+        return dict(value)
     if isinstance(value, tuple):
         inner = next(iter(get_args(annotation)), None)
         return tuple(_value(inner, item) for item in value)

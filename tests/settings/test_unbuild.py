@@ -31,9 +31,10 @@ def test_it_loads_again_as_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_everything_that_a_file_can_say_is_said_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in ("cert.pem", "key.pem", "clients.pem", "ca.pem", "client.pem", "client-key.pem"):
+    for name in ("cert.pem", "key.pem", "clients.pem", "ca.pem", "client.pem", "client-key.pem", "flags.json"):
         (tmp_path / name).touch()
     text = switched_on(FULL.read_text()).replace("\n  url: http://127.0.0.1:9001", "\n")
+    text = text.replace("\n  to: 127.0.0.1:8013", "\n")
     (tmp_path / "on.yaml").write_text(text)
     snapshot = load("on.yaml", None, {"SLACK_WEBHOOK": "https://hooks.example/x"}).snapshot
     assert len(snapshot.production.urls) == 2
