@@ -21,6 +21,7 @@ from shadowproxy.stats.methods import BUCKETS, METHODS, Ends, Levels, Method
 from shadowproxy.stats.metrics import Kind
 
 NEVER = 0.001
+_ROUNDING = 1e-7  # where nothing varies the ends meet, but for the last digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,17 @@ class Course:
         """In the unit of the limit, over all buckets."""
         inner = float(self.method.estimate(self.now)[0])
         return None if math.isnan(inner) else outer(self.gate, inner)
+
+    @property
+    def is_beyond(self) -> bool:
+        """Whether what was seen in all, copies that were not sent counted as events, lies beyond the limit.
+
+        A running upper end is only as good as the assumption that nothing changes. What was seen says when it did.
+        """
+        seen = float(self.method.estimate(self.now)[0])
+        lost = float(self.now[2, 0])
+        worst = (seen * self.n + lost) / (self.n + lost) if lost else seen
+        return not self.gate.is_never and worst > inner(self.gate, self.gate.limit) + _ROUNDING
 
     @property
     def shown(self) -> tuple[float | None, float | None]:
@@ -98,7 +110,7 @@ def _kept(low: Floats, limit: float, is_proven: Bools, has_buckets: Bools) -> Fl
 def _limited(limit: float, low: Floats, high: Floats, is_proven: Bools) -> tuple[Bools, Bools, Bools, Bools]:
     above = low > limit
     burst = above & ~is_proven
-    drifted = (low > high) & ~burst
+    drifted = (low > high + _ROUNDING) & ~burst
     return above & is_proven & ~drifted, (high <= limit) & ~drifted & ~burst, drifted, burst
 
 

@@ -4,6 +4,7 @@ Law (with K gates judged for a candidate, and 95 % as the confidence):
 
     PASS  the running upper end of the 95 % sequence is at or below the limit, coverage and `at_least` are met, and
           nothing withholds it                                      → each false PASS has probability ≤ 5 %
+          (nor where what was seen in all is beyond the limit after all: something has changed since, `drift`)
     FAIL  the running lower end of the (1 − 5 %/K) sequence is above the limit, and so is the guard against bursts
                                                                     → any false FAIL has probability ≤ 5 %
     else INCONCLUSIVE, with a reason
@@ -131,6 +132,8 @@ class _Bench:
         if ran.failed.size and ran.failed[-1] and not stood_in:
             return Verdict.FAIL, None
         if ran.held.size and ran.held[-1]:
+            if ran.is_beyond and not stood_in:
+                return Verdict.INCONCLUSIVE, Reason.DRIFT
             reason = withhold.of_pass(gate, evidence, self.whole, self.facts, self.terms)
             return (Verdict.INCONCLUSIVE, reason) if reason else (Verdict.PASS, None)
         if stood_in and ran.estimate is not None and ran.estimate > gate.limit:
