@@ -13,12 +13,12 @@ from shadowproxy.report.titles import title
 from shadowproxy.report.words import (
     NOTHING,
     bounds,
+    chance,
     duration,
     limit_in,
     milliseconds,
     percent,
     plain,
-    points,
     span_of,
 )
 
@@ -142,8 +142,8 @@ def _decisions(c: Candidate, words: Words) -> Iterator[_Line]:
     yield "Any compared field differs", frozenset({"difference"}), NO_FIGURE, any_field, NO_FIGURE
     if c.accuracy is not None:
         old, new = c.accuracy.production, c.accuracy.shadow
-        rise = None if old.estimate is None or new.estimate is None else new.estimate - old.estimate
-        right = (f(_share(old), "accuracy"), f(_share(new), "accuracy"), f(points(rise), "accuracy"))
+        rise = bounds(*_turned(c.accuracy.accuracy_drop), "pp")
+        right = (f(_share(old), "accuracy"), f(_share(new), "accuracy"), f(rise, "accuracy_rise"))
         yield "Right, by the labels", frozenset({"accuracy_drop"}), *right
 
 
@@ -215,7 +215,7 @@ def _notes(c: Candidate) -> Iterator[str]:
         a = c.accuracy
         yield (
             f"Labels: {a.good_to_bad:,} right → wrong, {a.bad_to_good:,} wrong → right "
-            f"(p = {a.mcnemar_p:.2g}, {a.mcnemar_method})."
+            f"({chance(a.mcnemar_p)}, {a.mcnemar_method})."
         )
     if c.labels is not None:
         found = c.labels
@@ -268,6 +268,12 @@ def reason_of(reason: str, c: Candidate) -> str:
 
 def _share(rate: Rate, sign: str = "") -> str:
     return percent(rate.estimate) + (sign if rate.estimate is not None else "")
+
+
+def _turned(rate: Rate) -> tuple[float | None, float | None, float | None]:
+    """Estimate and ends the other way round: a rise of what drops."""
+    estimate, low, high = (None if end is None else -end or 0.0 for end in (rate.estimate, rate.high, rate.low))
+    return estimate, low, high
 
 
 def _apart(rate: Rate) -> str:

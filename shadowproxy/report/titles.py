@@ -63,6 +63,7 @@ TITLES: Final[Mapping[str, str]] = {
         "{new}'s 99th percentile of latency divided by {copy}'s, as the geometric mean over stretches of time."
     ),
     "accuracy": "Share of labelled requests that this side got right.",
+    "accuracy_rise": "Share of labelled requests that only {new} got right, less the share that only {old} got right.",
     "accuracy_drop": (
         "Share of labelled requests that only {old} got right, less the share that only {new} got right."
     ),
@@ -78,8 +79,8 @@ TITLES: Final[Mapping[str, str]] = {
         "something is in the way."
     ),
     "interval": (
-        "Holds at every look at once: it covers the true value in at least 95 of 100 trials, however often "
-        "anybody looks."
+        "The interval covers the true value in at least 95 of 100 trials, however often anybody looks, as long as "
+        "that value stays what it is: outside it, the figure is drifting."
     ),
     "field": "Comparable requests on which this field differs between {old} and {new}, once a request.",
     "field_noise": "Requests on which the same field differs between {old} and its own copy.",

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 NOTHING = "–"
+_SMALLEST_P = 1e-15
 UNTRUSTED_LENGTH = 200
 _SHORT_S = 120
 
@@ -81,13 +82,27 @@ def limit_in(value: float, unit: str) -> str:
 
 
 def bounds(estimate: float | None, low: float | None, high: float | None, unit: str) -> str:
-    """`+1.2 pp (0.9 … 1.6)`; an end that nothing bounds yet is named: `(≤ 1.6)`, `(≥ 0.9)`."""
+    """`+1.2 pp (0.9 … 1.6)`; an end that nothing bounds yet is named: `(≤ 1.6)`, `(≥ 0.9)`.
+
+    Ends are the tightest of all looks, so an estimate outside them has moved since: it is called drifting.
+    """
     shown = in_unit(estimate, unit)
     ends = [None if end is None else _bare(end, unit) for end in (low, high)]
     if ends == [None, None]:
         return shown
     inside = f"{ends[0]} … {ends[1]}" if None not in ends else f"≥ {ends[0]}" if ends[1] is None else f"≤ {ends[1]}"
-    return f"{shown} ({inside})"
+    return f"{shown} ({inside}{', drifting' if _drifts(estimate, low, high) else ''})"
+
+
+def _drifts(estimate: float | None, low: float | None, high: float | None) -> bool:
+    below = low is not None and estimate is not None and estimate < low
+    above = high is not None and estimate is not None and estimate > high
+    return below or above or (low is not None and high is not None and low > high)
+
+
+def chance(p: float) -> str:
+    """A p value; one that is too small to be told from 0 never reads as it."""
+    return f"p = {p:.2g}" if p >= _SMALLEST_P else "p < 1e-15"
 
 
 def _bare(end: float, unit: str) -> str:

@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 import pytest
 
 from shadowproxy.pages import assets
+from shadowproxy.report.html.gates import interval
 from shadowproxy.report.html.page import STYLES, html
 from shadowproxy.report.junit import junit
 from shadowproxy.report.markdown import code, escaped, markdown
@@ -235,3 +236,13 @@ async def test_paper_gets_every_section(found: Report, tmp_path: Path) -> None:
         assert not await seen.page.locator("nav.contents").first.is_visible()
         for heading in await seen.page.locator("h3").all():
             assert await heading.is_visible()
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 0.0), (-0.001, 0.002), (None, 0.002)])
+def test_a_gate_at_zero_is_drawn_to_its_own_scale(low: float | None, high: float | None) -> None:
+    drawn = str(interval(gate("nonfinite_increase", "PASS", limit=0.0, estimate=0.0, low=low, high=high)))
+    dot = re.search(r'<circle cx="([\d.]+)"', drawn)
+    end = re.search(r'<line class="bar[^"]*" x1="[\d.]+" x2="([\d.]+)"', drawn)
+    assert dot is not None
+    assert end is not None
+    assert 2 < float(dot[1]) <= float(end[1]) < 278

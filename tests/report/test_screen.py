@@ -90,6 +90,7 @@ def test_banners_stand_above_everything(found: Report) -> None:
         ((0.012, None, 0.016, "0-1"), "0.012 (≤ 0.016)"),
         ((0.012, 0.009, None, "pp"), "+1.2 pp (≥ 0.9)"),
         ((0.012, None, None, "pp"), "+1.2 pp"),
+        ((0.176, 0.214, 0.261, "pp"), "+17.6 pp (21.4 … 26.1, drifting)"),
         ((None, None, 0.01, "pp"), "– (≤ 1)"),
         ((None, None, None, "pp"), "–"),
     ],

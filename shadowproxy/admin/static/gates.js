@@ -50,7 +50,8 @@ function interval(gate) {
 }
 
 function scale(gate, same) {
-  const reach = Math.max(Math.abs(gate.limit - same), Math.abs((gate.estimate ?? same) - same), 1e-6);
+  const ends = [gate.low, gate.high].filter((end) => end !== null).map((end) => Math.abs(end - same));
+  const reach = Math.max(Math.abs(gate.limit - same), Math.abs((gate.estimate ?? same) - same)) || Math.max(0, ...ends) || 1;
   const near = [gate.low, gate.high, gate.estimate].filter((end) => end !== null && Math.abs(end - same) <= FARTHEST * reach);
   const low = Math.min(same, gate.limit, ...near);
   const high = Math.max(same, gate.limit, ...near);

@@ -84,7 +84,9 @@ def interval(gate: Gate) -> Element:
 
 
 def _scale(gate: Gate, same: float) -> Scale:
-    reach = max(abs(gate.limit - same), abs((gate.estimate if gate.estimate is not None else same) - same), 1e-6)
+    ends = [abs(end - same) for end in (gate.low, gate.high) if end is not None]
+    estimate = gate.estimate if gate.estimate is not None else same
+    reach = max(abs(gate.limit - same), abs(estimate - same)) or max(ends, default=0) or 1.0
     near = [
         end for end in (gate.low, gate.high, gate.estimate) if end is not None and abs(end - same) <= _FARTHEST * reach
     ]

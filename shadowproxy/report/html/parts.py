@@ -11,7 +11,7 @@ from shadowproxy.report.html.first import number
 from shadowproxy.report.record import Accuracy, Candidate, Losses, Rate, Segment, Versus
 from shadowproxy.report.screen import Words, flagged_sentence, parts_of
 from shadowproxy.report.shown import Figure
-from shadowproxy.report.words import bounds, plain
+from shadowproxy.report.words import bounds, chance, plain
 from shadowproxy.report.words import number as bare
 
 _MOST: Final = 60
@@ -91,7 +91,7 @@ def _accuracy(c: Candidate, a: Accuracy, words: Words) -> Node:
         "right less often": words.rate(a.accuracy_drop, "pp", "accuracy_drop"),
         "right → wrong": Figure(f"{a.good_to_bad:,}", words.title("accuracy_drop")),
         "wrong → right": Figure(f"{a.bad_to_good:,}", words.title("accuracy_drop")),
-        "McNemar's test": Figure(f"p = {a.mcnemar_p:.2g}", f"{a.mcnemar_method}; holds for one look only."),
+        "McNemar's test": Figure(chance(a.mcnemar_p), f"{a.mcnemar_method}; holds for one look only."),
     }
     return h.table[
         h.tbody[(h.tr[h.th(scope="row")[name], h.td(".n")[number(figure)]] for name, figure in rows.items())]

@@ -11,7 +11,7 @@ import htpy as h
 from htpy import Element, Node
 
 _STEPS: Final = (1.0, 2.0, 2.5, 5.0, 10.0)
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 26, 10, 36
+_LEFT, _RIGHT, _TOP, _BOTTOM = 60, 26, 10, 36
 
 Point = tuple[float, float]
 
