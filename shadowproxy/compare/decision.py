@@ -63,6 +63,7 @@ class Decision(msgspec.Struct, frozen=True):
     found: bool = True  # False: the answer has nothing where the prediction should be
     raw: tuple[Any, ...] = ()
     tolerance: Tolerance = EXACT  # of the numbers' own type, on top of what is configured
+    beside: tuple[Any, ...] = ()  # rows of probabilities that the answer gives beside a decision of another kind
 
     @property
     def text(self) -> str | None:

@@ -6,7 +6,7 @@ Of a batch a metric is the mean over the items on which it is defined; `flips_up
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from shadowproxy.compare.decision import (
@@ -27,29 +27,45 @@ from shadowproxy.compare.scores import boxes as detections
 from shadowproxy.compare.scores import distributions, rankings, texts, vectors
 
 Scores = Mapping[str, float | None]
+Measure = Callable[[Prediction, Any, Any], Scores]
 
 _INFINITY: Final = float("inf")
 _SUMMED: Final = frozenset({"flips_up", "flips_down", "dimension_mismatch", "class_flips"})
 
 
 def measure(prediction: Prediction, production: Decision, other: Decision) -> dict[str, float]:
-    """The metrics of two decisions; empty where they are of different kinds, or of one that has none. Never raises."""
-    by_item = MEASURES.get(production.kind)
-    if by_item is None or other.kind != production.kind:
+    """The metrics of two decisions; empty where they are of different kinds, or of one that has none. Never raises.
+
+    Where an answer gives probabilities beside a decision of another kind, they are measured too.
+    """
+    if other.kind != production.kind:
         return {}
-    if len(production.raw) == 1 == len(other.raw) and not production.keys:
-        return dict(_scored(by_item, prediction, production.raw[0], other.raw[0]))
+    metrics: dict[str, float] = {}
+    if production.beside and len(production.beside) == len(other.beside):
+        rows = zip(production.beside, other.beside, strict=True)
+        metrics = _measured(_probabilities, prediction, rows)
+    by_item = MEASURES.get(production.kind)
+    if by_item is not None:
+        items = paired(production.raw, production.keys, other.raw, other.keys)
+        metrics.update(_measured(by_item, prediction, items))
+    return metrics
+
+
+def _measured(by_item: Measure, prediction: Prediction, pairs: Iterable[tuple[Any, Any]]) -> dict[str, float]:
     sums: dict[str, list[float]] = {}
-    for x, y in paired(production.raw, production.keys, other.raw, other.keys):
+    for x, y in pairs:
         for name, value in _scored(by_item, prediction, x, y):
             sums.setdefault(name, []).append(value)
-    return {name: sum(values) if name in _SUMMED else sum(values) / len(values) for name, values in sums.items()}
+    return {
+        name: values[0] if len(values) == 1 else sum(values) if name in _SUMMED else sum(values) / len(values)
+        for name, values in sums.items()
+    }
 
 
 def unchanged(prediction: Prediction, decision: Decision) -> dict[str, float]:
     """As `measure`, of a decision with itself."""
     constant = _UNCHANGED.get(decision.kind)
-    if constant is not None and not decision.nonfinite and not decision.nulls:
+    if constant is not None and not (decision.nonfinite or decision.nulls or decision.beside):
         if decision.kind == PROBABILITIES:
             if decision.items and None not in decision.items:
                 return dict(constant)
@@ -58,7 +74,7 @@ def unchanged(prediction: Prediction, decision: Decision) -> dict[str, float]:
     return measure(prediction, decision, decision)
 
 
-def _scored(by_item: Callable[..., Scores], prediction: Prediction, x: Any, y: Any) -> list[tuple[str, float]]:
+def _scored(by_item: Measure, prediction: Prediction, x: Any, y: Any) -> list[tuple[str, float]]:
     try:
         scores = by_item(prediction, x, y)
     except OverflowError:  # an integer beyond a double
@@ -207,7 +223,7 @@ def _unlike(a: str, b: str) -> dict[str, float | None]:
     }
 
 
-MEASURES: Final[Mapping[str, Callable[[Prediction, Any, Any], Scores]]] = {
+MEASURES: Final[Mapping[str, Measure]] = {
     PROBABILITIES: _probabilities,
     NUMBER: _number,
     SCORE: _score,

@@ -105,6 +105,7 @@ def _read_tensors(prediction: Prediction, value: Any, like: str) -> Decision:
         True,
         items,
         prediction.datatypes.get(reading.datatype, EXACT),
+        () if kind == PROBABILITIES else tuple(reading.distributions),
     )
 
 

@@ -10,7 +10,8 @@ import pytest
 from shadowproxy.compare import assess, compare
 from shadowproxy.compare.lift import write_json
 from shadowproxy.settings.snapshot import Prediction
-from tests.compare.exchanges import ANY, answer, compared, rules
+from tests.compare.exchanges import ANY, INFER, answer, compared, rules
+from tests.compare.samples import tensors
 
 nan = math.nan
 
@@ -104,3 +105,15 @@ def test_every_item_of_a_keyed_batch_is_measured_beside_its_own() -> None:
     a, b = ({"p": [{"id": i, "s": i / 10} for i in order]} for order in ((1, 9), (9, 1)))
     found = compared(write_json(a), write_json(b), by)
     assert (found.agrees, found.metrics["absolute_difference"]) == (True, 0)
+
+
+def test_probabilities_beside_labels_are_measured_too() -> None:
+    a, b = (
+        tensors([4], "1", "INT64", "label") | {"outputs": [
+            *tensors([4], "1", "INT64", "label")["outputs"], *tensors(row, "1")["outputs"]]}
+        for row in ([0.5, 0.3, 0.2], [0.4, 0.4, 0.2])
+    )  # fmt: skip
+    found = compared(write_json(a), write_json(b), request=INFER)
+    assert (found.agrees, found.items) == (True, 1)
+    assert found.metrics["total_variation"] == pytest.approx(0.1)
+    assert compared(write_json(a), write_json(a), request=INFER).metrics["total_variation"] == 0
