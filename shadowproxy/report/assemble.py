@@ -28,6 +28,7 @@ from shadowproxy.report import (
     ruling,
     scope,
     sentences,
+    spread,
 )
 from shadowproxy.report.counting import ROUTE, Counted
 from shadowproxy.report.example import Example
@@ -115,6 +116,7 @@ class Rows:
     curves: Mapping[Cell, curves.Curves]
     timelines: Mapping[Cell, list[Moment]]
     confusions: Mapping[Cell, Confusion]
+    spreads: Mapping[Cell, record.Spread]
     examples: Mapping[Cell, list[Example]]
 
 
@@ -179,6 +181,7 @@ def _ask(con: duckdb.DuckDBPyConnection, source: Source, wishes: Wishes, asked: 
         curves=curves.latencies(con),
         timelines=curves.timelines(con, wishes.bucket_s),
         confusions=curves.confusions(con),
+        spreads=spread.spreads(con),
         examples=examples.examples(con, source) if wishes.bodies and wishes.examples else {},
     )
 
@@ -255,6 +258,7 @@ def _candidate(
         fields_total=len(fields),
         classes=[Flow(old=old, new=new, count=n) for old, new, n in rows.flows.get(cell, [])[:MOST_FLOWS]],
         confusion=rows.confusions.get(cell),
+        spread=rows.spreads.get(cell),
         metrics=figures.metrics(counted, terms, wishes.final),
         slices=_slices(counted, terms, found),
         routes={

@@ -21,6 +21,7 @@ from shadowproxy.settings.snapshot import Candidate, Snapshot
 FIRST_COPIES: Final = 20
 _MOST: Final = 0.9  # of the copies have the same refusal
 _MANY: Final = 0.1  # of the copies found nobody, or took too long
+_MOST_ROUTES: Final = 5
 _SOME: Final = 0.01  # of the copies due were dropped or not logged for one reason
 
 # Where production gives the same answer, it is the request's fault and no hint.
@@ -57,6 +58,14 @@ _UNLOGGED: Final = {
 }
 
 
+# Routes on which nobody said what an answer decides, and no preset knows.
+_UNDECIDED: Final = """
+SELECT candidate, trial, coalesce(route, '') FROM scoped
+WHERE agrees IS NOT NULL AND production_prediction IS NULL AND shadow_prediction IS NULL
+GROUP BY ALL ORDER BY count(*) DESC, 3
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Copies:
     """One row of `_COPIES`."""
@@ -83,6 +92,7 @@ class Facts:
 
     copies: Mapping[Cell, Copies]
     messages: Mapping[str, str]
+    undecided: Mapping[Cell, list[str]]  # routes
     snapshot: Snapshot | None  # of `-c FILE`: names the urls and limits that the log does not hold
 
 
@@ -90,7 +100,10 @@ def read(con: duckdb.DuckDBPyConnection, source: Source, snapshot: Snapshot | No
     """Bodies are read only for a candidate that refuses nearly every request's shape."""
     copies = {(row[0], row[1]): Copies(*row[2:]) for row in con.execute(_COPIES).fetchall()}
     wanted = sorted(c.misshapen_id for c in copies.values() if c.misshapen_id and c.reach(c.misshapen, _MOST))
-    return Facts(copies, _messages(con, source, wanted) if wanted else {}, snapshot)
+    undecided: dict[Cell, list[str]] = {}
+    for candidate, trial, route in con.execute(_UNDECIDED).fetchall():
+        undecided.setdefault((candidate, trial), []).append(route)
+    return Facts(copies, _messages(con, source, wanted) if wanted else {}, undecided, snapshot)
 
 
 def of_candidate(name: str, cell: Cell, facts: Facts, ledger: Ledger | None) -> list[str]:
@@ -98,6 +111,7 @@ def of_candidate(name: str, cell: Cell, facts: Facts, ledger: Ledger | None) -> 
     config = next((c for c in facts.snapshot.candidates if c.name == name), None) if facts.snapshot else None
     copies = facts.copies.get(cell)
     said = list(_of_answers(plain(name), copies, facts, config)) if copies else []
+    said.extend(_of_routes(facts.undecided.get(cell, [])))
     return [*said, *(_of_ledger(plain(name), ledger, facts.snapshot, config) if ledger else ())]
 
 
@@ -120,6 +134,16 @@ def _of_answers(name: str, copies: Copies, facts: Facts, config: Candidate | Non
         yield (
             f"{name} needs longer than {milliseconds(limit)}; {plain(copies.production or 'production')}'s median is "
             f"{milliseconds(copies.production_ms)}."
+        )
+
+
+def _of_routes(undecided: list[str]) -> Iterator[str]:
+    if undecided:
+        names = ", ".join(f'"{plain(route)}"' for route in undecided[:_MOST_ROUTES])
+        more = f" and {len(undecided) - _MOST_ROUTES} more" if len(undecided) > _MOST_ROUTES else ""
+        yield (
+            f"What an answer decides is not known on route {names}{more}: any compared difference counts as another "
+            f"decision. Set `routes[{plain(undecided[0])}].prediction`, or its `protocol`."
         )
 
 

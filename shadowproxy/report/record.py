@@ -173,6 +173,17 @@ class Confusion(_Record, frozen=True, kw_only=True):
     kappa: float | None  # Cohen's, over all labels
 
 
+class Spread(_Record, frozen=True, kw_only=True):
+    """The numbers or scores that both sides decided, over all pairs; in items of batches."""
+
+    items: int
+    is_part: bool  # of a long log, a part that does not depend on who looks
+    production_mean: float
+    shadow_mean: float
+    kolmogorov_smirnov: float  # the greatest gap between the two distributions, 0 … 1
+    wasserstein: float  # how far one has to be moved to become the other, in the numbers' own unit
+
+
 class Metric(_Record, frozen=True, kw_only=True):
     mean: float
     n: int
@@ -295,6 +306,7 @@ class Candidate(_Record, frozen=True, kw_only=True):
     fields_total: int
     classes: list[Flow]
     confusion: Confusion | None = None
+    spread: Spread | None = None
     metrics: dict[str, Metric]
     slices: dict[str, dict[str, Segment]]
     routes: dict[str, Segment]

@@ -250,8 +250,6 @@ def _of_the_log(c: Candidate, scope: Scope, rules_changed: bool) -> list[str]:
             said.append(f"Mixed versions of {role} in one trial: {', '.join(map(plain, versions))}.")
     if rules_changed:
         said.append("The rules of comparison changed within the trial.")
-    if not c.decision_is_known:
-        said.append("No prediction is configured: any compared difference counts as another decision.")
     if c.losses is not None:
         said.append(f"{name} is right by degrees: {_lost(c.losses)}.")
     return said

@@ -8,7 +8,7 @@ import pytest
 from shadowproxy.core.outcome import DROPPED, UNLOGGED
 from shadowproxy.report import hints as hints_module
 from shadowproxy.settings import snapshot as s
-from tests.support.pairs import PairLog, answer, incomparable, refused, timed_out
+from tests.support.pairs import PairLog, answer, compared, incomparable, refused, timed_out
 from tests.support.reports import figures_on, report_on
 
 
@@ -145,3 +145,13 @@ def test_messages_of_strangers_are_made_harmless(log: PairLog) -> None:
     assert "\\x1b]0;owned\\x07" in hint
     assert "\x1b" not in hint
     assert len(hint) < 300
+
+
+def test_a_route_without_a_known_decision_says_so(tmp_path: Path) -> None:
+    log = PairLog(tmp_path / "log")
+    log.pair(route="score", comparison=compared(labels=(None, None)))
+    log.pair(route="predict")
+    assert figures_on(log.write()).hints[:1] == [
+        'What an answer decides is not known on route "score": any compared difference counts as another decision. '
+        "Set `routes[score].prediction`, or its `protocol`."
+    ]
