@@ -15,7 +15,8 @@
                          events                       what changes, as it changes           events.py
     POST /api/v1/        candidates, candidates/NAME/restart,
                          pause, resume, reload,
-                         promote, rollback            changes                               steering.py
+                         promote, rollback,
+                         workers/restart              changes                               steering.py
     PATCH, DELETE        /api/v1/candidates/NAME      changes                               steering.py
 
 HEAD goes wherever GET goes. Whether a candidate, the twin or the recorder is well decides no probe. Everything else is

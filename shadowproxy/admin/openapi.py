@@ -468,6 +468,9 @@ PATHS: Final[Mapping[str, Mapping[str, Any]]] = {
             is_required=True,
         )
     },
+    "/api/v1/workers/restart": {
+        "post": _change("Replace the workers one by one, each before it leaves.", _IN_FORCE, "Nothing")
+    },
     "/api/v1/rollback": {"post": _change("End the ramp under way, else undo the newest promotion.", _IN_FORCE, "Back")},
 }
 

@@ -185,6 +185,15 @@ async def promote(request: web.Request) -> web.Response:
     return answer(told, headers=etag(told["revision"]))
 
 
+@routes.post("/api/v1/workers/restart")
+async def renew(request: web.Request) -> web.Response:
+    """Each worker is succeeded by a new one before it leaves, one after the other; no request is lost."""
+    query(request, {})
+    await body_of(request, Nothing)
+    told = await _change(request, "renew", {})
+    return answer(told, headers=etag(told["revision"]))
+
+
 async def _change(request: web.Request, verb: str, wish: dict[str, Any]) -> dict[str, Any]:
     told: dict[str, Any] = await request.app[VIEW].asker.ask(
         verb, CHANGE_S, {**wish, "by": who(request), "revision": if_match(request)}

@@ -136,7 +136,11 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
         "resume": Entry(
             "shadowproxy.cli.resume", "Copies again, to one or to all.", ("shadowproxy resume", "shadowproxy resume v2")
         ),
-        "restart": Entry("shadowproxy.cli.restart", "Begin a candidate's trial anew.", ("shadowproxy restart v2",)),
+        "restart": Entry(
+            "shadowproxy.cli.restart",
+            "Begin a candidate's trial anew, or replace the workers.",
+            ("shadowproxy restart v2", "shadowproxy restart --workers"),
+        ),
         "promote": Entry(
             "shadowproxy.cli.promote",
             "Let a candidate that passes become production.",

@@ -33,6 +33,11 @@ def takes_a_restart(old: Snapshot, new: Snapshot) -> list[str]:
     ]
 
 
+def takes_new_workers(old: Snapshot, new: Snapshot) -> bool:
+    """Whether what has changed is read by a worker only when it begins: its sockets speak TLS or they do not."""
+    return (old.tls is None) is not (new.tls is None)
+
+
 class Configuration:
     def __init__(self, configured: Snapshot, files: int, listen: str, admin: str | None) -> None:
         """`files`: how many a worker may open; `listen`, `admin`: where the sockets really are."""

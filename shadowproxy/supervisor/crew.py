@@ -58,7 +58,7 @@ class Crew:
 
     def workers(self) -> list[Life]:
         """Every worker that lives, also those that serve only what they have begun."""
-        return [life for seat in self.of("worker") for life in (seat.life, *seat.leaving) if life is not None]
+        return [life for seat in self.of("worker") for life in seat.everyone()]
 
     def lives(self) -> Iterator[tuple[Seat, Life]]:
         for seat in self.seats:
@@ -110,6 +110,8 @@ class Crew:
                 self._judge(seat, seat.life, now, late if late > LATE_S else 0.0)
             if seat.is_due(now):
                 await self._fill(seat)
+            if seat.wants_renewal:
+                await self._renew(seat, now)
 
     def _judge(self, seat: Seat, life: Life, now: float, late_s: float) -> None:
         life.beat_at += late_s
@@ -127,8 +129,7 @@ class Crew:
         self._ended(seat, life, "it closed its control socket", now)
 
     async def _fill(self, seat: Seat) -> None:
-        generation, snapshot = self._snapshot()
-        life = Life(seat.role, seat.slot, generation, lambda life, message: self._heard(seat, life, message))
+        life, snapshot = self._conceived(seat)
         seat.life = life
         seat.lives += 1
         try:
@@ -136,8 +137,68 @@ class Crew:
         except OSError as e:
             self._ended(seat, life, f"the system started no process: {e}", asyncio.get_running_loop().time())
 
+    def _conceived(self, seat: Seat) -> tuple[Life, bytes]:
+        generation, snapshot = self._snapshot()
+        return Life(seat.role, seat.slot, generation, lambda life, message: self._heard(seat, life, message)), snapshot
+
+    # -- renewal ---------------------------------------------------------------------------------------------------
+
+    async def renew(self, seats: Sequence[Seat]) -> str:
+        """Another life in each seat, one seat after the other; why it stopped, or nothing.
+
+        A successor serves the same socket beside the present life, which drains once the successor is ready: at no
+        moment does nobody accept.
+        """
+        for seat in seats:
+            seat.wants_renewal, seat.renewal_failed = True, ""
+            self.poke()
+            await self.until(lambda seat=seat: not seat.wants_renewal, self._patience.start + LATE_S)  # type: ignore[misc]
+            if seat.wants_renewal:
+                return f"{seat.name} was not renewed in time"
+            if seat.renewal_failed:
+                return f"{seat.name}'s successor failed: {seat.renewal_failed}"
+        return ""
+
+    async def _renew(self, seat: Seat, now: float) -> None:
+        successor = seat.successor
+        if not seat.wanted or seat.life is None:
+            seat.wants_renewal = False  # whoever comes next is new anyway
+        elif successor is None:
+            if seat.is_ready:
+                successor, snapshot = self._conceived(seat)
+                seat.successor = successor
+                try:
+                    await successor.begin(self._launcher, seat.listen, snapshot, self._arguments(seat.role))
+                except OSError as e:
+                    self._renewal_failed(seat, f"the system started no process: {e}")
+        elif (status := successor.reap()) is not None:
+            self._renewal_failed(seat, successor.obituary(status))
+        elif successor.state == "ready":
+            self._succeed(seat, seat.life, successor, now)
+        elif now - successor.started_at > self._patience.start:
+            successor.kill(f"not ready within {self._patience.start:g} s")
+
+    def _renewal_failed(self, seat: Seat, why: str) -> None:
+        seat.successor, seat.wants_renewal, seat.renewal_failed = None, False, why
+        self._events("warning", f"{seat.role}.not_renewed", slot=seat.slot, why=why)
+        self.poke()
+
+    def _succeed(self, seat: Seat, old: Life, successor: Life, now: float) -> None:
+        """From here on the successor sits there."""
+        seat.life, seat.successor, seat.wants_renewal = successor, None, False
+        seat.lives += 1
+        seat.retiring.append(old)
+        self._due_to_die[old] = now + self.orphan_s + self._patience.farewell
+        old.drain(0.0, self.orphan_s)
+        self._events("info", f"{seat.role}.renewed", slot=seat.slot, pid=successor.pid, was=old.pid)
+        # It may have begun with an older configuration than the one that is in force by now.
+        self._on_message(seat, successor, Ready(successor.pid, seat.role, seat.slot, successor.boot))
+        self.poke()
+
     def _heard(self, seat: Seat, life: Life, message: ToSupervisor) -> None:
         if seat.life is not life:
+            if isinstance(message, Ready):
+                self.poke()
             return
         if isinstance(message, Ready):
             seat.was_ready = True
@@ -171,6 +232,11 @@ class Crew:
             for gone in [life for life in seat.leaving if life.reap() is not None]:
                 seat.leaving.remove(gone)
                 self._due_to_die.pop(gone, None)
+            for gone in [life for life in seat.retiring if life.reap() is not None]:
+                seat.retiring.remove(gone)
+                seat.totals.add(gone.boot, gone.stats)
+                self._due_to_die.pop(gone, None)
+                self.poke()
         for life, due in self._due_to_die.items():
             if now >= due:
                 life.kill("it did not end by itself")
@@ -179,7 +245,7 @@ class Crew:
 
     def _reap_strangers(self) -> None:
         """Orphans of the container are ours as PID 1. A look without reaping leaves our own children to `Life.reap`."""
-        ours = {life.pid for seat in self.seats for life in (seat.life, *seat.leaving) if life is not None}
+        ours = {life.pid for seat in self.seats for life in seat.everyone()}
         while True:
             try:
                 found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
@@ -202,7 +268,11 @@ class Crew:
     def tell_to_drain(self, seats: Sequence[Seat], delay_s: float, grace_s: float) -> None:
         """From now on these seats are given up: nobody succeeds whoever sits there."""
         for seat in seats:
-            seat.wanted = False
+            seat.wanted = seat.wants_renewal = False
+            if seat.successor is not None:  # it may have accepted already
+                seat.retiring.append(seat.successor)
+                seat.successor.drain(delay_s, grace_s)
+                seat.successor = None
             if seat.life is not None:
                 seat.life.drain(delay_s, grace_s)
 
@@ -210,23 +280,24 @@ class Crew:
         """Return when nobody sits there; who overstays is killed."""
 
         def is_empty() -> bool:
-            return all(seat.life is None for seat in seats)
+            return all(seat.life is None and not seat.retiring for seat in seats)
 
         if await self.until(is_empty, within_s) or self.hurry:
             return
         for seat in seats:
-            if seat.life is not None:
+            for life in (*seat.retiring, *([seat.life] if seat.life is not None else [])):
                 self._events("warning", f"{seat.role}.drain_forced", slot=seat.slot, after_s=within_s)
-                seat.life.kill(f"not drained within {within_s:g} s")
+                life.kill(f"not drained within {within_s:g} s")
         await self.until(is_empty, self._patience.farewell)
 
     def end(self) -> None:
         """Kill and reap whatever is left, at once. Blocks until the system has ended it."""
-        everyone = [life for seat in self.seats for life in (seat.life, *seat.leaving) if life is not None]
+        everyone = [life for seat in self.seats for life in seat.everyone()]
         for life in everyone:
             life.kill("the supervisor ended")
         for life in everyone:
             life.wait(self._patience.farewell)
         for seat in self.seats:
-            seat.wanted, seat.life = False, None
+            seat.wanted, seat.life, seat.successor = False, None, None
             seat.leaving.clear()
+            seat.retiring.clear()

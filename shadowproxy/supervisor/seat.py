@@ -43,6 +43,10 @@ class Seat:
         self.listen = listen
         self.life: Life | None = None
         self.leaving: list[Life] = []  # cut off from us and draining by themselves, until `due_to_die`
+        self.wants_renewal = False  # a successor is to begin beside the present life, and then to take its place
+        self.successor: Life | None = None
+        self.retiring: list[Life] = []  # succeeded, and draining; what they count is counted until they end
+        self.renewal_failed = ""
         self.wanted = True
         self.lives = 0
         self.was_ready = False
@@ -97,6 +101,11 @@ class Seat:
         self.due = now + wait
         return wait
 
+    def everyone(self) -> list[Life]:
+        """Whoever lives by this seat: the present life, who succeeds it, and who is leaving."""
+        lives = (self.life, self.successor, *self.retiring, *self.leaving)
+        return [life for life in lives if life is not None]
+
     @property
     def start_failed(self) -> bool:
         return not self.was_ready and self.young_deaths >= ATTEMPTS
@@ -105,6 +114,8 @@ class Seat:
         """Totals of every life so far. Gauges are the present life's alone."""
         merged = Stats(counters={}, gauges={}, histograms={}, ledger=[])
         merge_stats(merged, self.totals.stats)
+        for life in self.retiring:
+            merge_stats(merged, life.stats)
         if self.life is not None:
             merge_stats(merged, self.life.stats)
             merged.gauges = dict(self.life.stats.gauges)
@@ -113,6 +124,7 @@ class Seat:
     def ledgers(self) -> dict[int, list[Row]]:
         """The last rows of each boot, the present one's last."""
         rows = dict(self.totals.ledgers)
+        rows |= {life.boot: life.stats.ledger for life in self.retiring if life.stats.ledger}
         if self.life is not None and self.life.stats.ledger:
             rows[self.life.boot] = self.life.stats.ledger
         return rows

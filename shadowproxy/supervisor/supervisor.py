@@ -24,7 +24,7 @@ from shadowproxy.settings.steering.verbs import VERBS
 from shadowproxy.wire.messages import Answer, Ask, Failed, Heartbeat, Prepared, Ready, ToSupervisor
 
 from . import sockets, status
-from .configuration import Configuration
+from .configuration import Configuration, takes_new_workers
 from .crew import Crew, Events
 from .desk import Desk, ElsewhereError, UnknownError
 from .errors import RefusedError, StartError
@@ -60,6 +60,7 @@ class Supervisor:
         self._started_at = time.monotonic()
         self._draining = False
         self._told_to_end = asyncio.Event()
+        self._renewing = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> int:
@@ -161,11 +162,23 @@ class Supervisor:
 
     async def _reloaded(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Read the configuration again and put it in force."""
+        before = self._configuration.current
         told = await self._desk.reload(self._load, body)
         self._expect_orphans_for()
+        if takes_new_workers(before, self._configuration.current):
+            await self._renewed({**body, "why": "the configuration"})
         self._events("info", "reload.done", **told)
         self._warn_if_lowered(raise_limit())
         return told
+
+    async def _renewed(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Replace the workers one by one; no request is lost, for each is succeeded before it leaves."""
+        async with self._renewing:
+            self._events("info", "workers.renewing", by=body.get("by"), why=body.get("why", "an operator"))
+            problem = await self._crew.renew(self._crew.of("worker"))
+            if problem:
+                raise RefusedError([problem])
+        return self._desk.told()
 
     async def _answer(self, work: Coroutine[Any, Any, dict[str, Any]], verb: str) -> Answer:
         """The answer (id 0): what is in force now, or why nothing has changed."""
@@ -197,6 +210,8 @@ class Supervisor:
         body = ask.body if isinstance(ask.body, dict) else {}
         if ask.verb == "reload":
             self._begin(self._grant(life, ask, self._reloaded(body)), "reload for the admin")
+        elif ask.verb == "renew":
+            self._begin(self._grant(life, ask, self._renewed(body)), "renew")
         elif ask.verb in VERBS:
             self._begin(self._grant(life, ask, self._desk.wish(ask.verb, body)), ask.verb)
         elif ask.verb in self._TELLING:

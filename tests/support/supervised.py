@@ -40,6 +40,7 @@ def _snapshot(folder: Path, **changes: Any) -> settings.Snapshot:
     own: dict[str, Any] = {
         "listen": "127.0.0.1:0",
         "workers": 2,
+        "state": str(folder / "state"),
         "admin": settings.Admin(listen="127.0.0.1:0"),
         "production": settings.Production(urls=("http://127.0.0.1:1",), name="v1"),
         "candidates": (settings.Candidate(name="v2", url="http://127.0.0.1:2", sample=0.1),),
