@@ -71,7 +71,7 @@ class Following:
             await self.close()
             self._settings = settings
             self._looked_at = 0.0
-        if settings is None or reading.at - self._looked_at < settings.every:
+        if settings is None or reading.is_within(settings.every, self._looked_at):
             return
         self._looked_at = reading.at
         wishes = await self._resolve(settings, reading)

@@ -23,6 +23,10 @@ class Reading:
     deployments: Mapping[str, int] = field(default_factory=dict)  # by action
     at: float = 0.0  # seconds since 1970
 
+    def is_within(self, seconds: float, since: float) -> bool:
+        """Whether less than that has passed since then. A clock that was set back has passed whatever there was."""
+        return 0.0 <= self.at - since < seconds
+
 
 async def take(view: View) -> Reading:
     """NoAnswerError when the supervisor does not answer."""

@@ -78,7 +78,7 @@ class Stopping:
         return AFTER if is_over and AFTER not in known.causes else None
 
     async def _stop(self, candidate: Candidate, cause: str, reading: Reading) -> None:
-        if reading.at - self._refused_at.get(candidate.name, 0.0) < AGAIN_S:
+        if reading.is_within(AGAIN_S, self._refused_at.get(candidate.name, 0.0)):
             return
         record = reading.verdicts.get(candidate.name) or {}
         why = f"its verdict is {cause}"

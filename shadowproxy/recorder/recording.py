@@ -136,7 +136,7 @@ class Recording:
         try:
             pair = frames.unpack_pair(payload)
             plan = self._plans.current(connection.plans[pair.generation])
-            self.tallies.timed(pair.exchanges, [name for name, _ in plan.upstreams])
+            self.tallies.timed(pair.exchanges, plan.upstreams)
             if self.trace is not None:
                 self.trace(plan, pair)
             if self._writer.trouble:

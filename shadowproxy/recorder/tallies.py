@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from shadowproxy.recorder.heads import fields_of, value_of
@@ -14,8 +14,7 @@ from shadowproxy.wire import frames
 from shadowproxy.wire.buckets import BUCKETS_S
 from shadowproxy.wire.messages import Stats
 
-PRODUCTION, TWIN, CANDIDATE = "production", "twin", "candidate"
-_ROLES: Final = (PRODUCTION, TWIN)  # by the role's number in a frame; every higher number is a candidate's
+_ROLES: Final = ("production", "twin", "candidate")  # by the role's number in a frame; all higher ones are candidates
 
 
 def label(value: str) -> str:
@@ -24,20 +23,22 @@ def label(value: str) -> str:
 
 
 class Durations:
-    """Counts by bucket, in seconds."""
+    """Counts by bucket. To observe, in ns, is to append; what was seen is folded into the buckets once a second."""
 
-    __slots__ = ("_counts", "_sum_s")
+    __slots__ = ("_counts", "_seen", "_sum_ns", "observe")
 
     def __init__(self) -> None:
         self._counts = [0] * (len(BUCKETS_S) + 1)
-        self._sum_s = 0.0
-
-    def observe(self, seconds: float) -> None:
-        self._counts[bisect_left(BUCKETS_S, seconds)] += 1
-        self._sum_s += seconds
+        self._sum_ns = 0
+        self._seen: list[int] = []
+        self.observe: Callable[[int], None] = self._seen.append
 
     def export(self) -> tuple[list[float], list[int], float]:
-        return BUCKETS_S, list(self._counts), self._sum_s
+        for took in self._seen:
+            self._counts[bisect_left(BUCKETS_S, took / 1e9)] += 1
+        self._sum_ns += sum(self._seen)
+        self._seen.clear()
+        return BUCKETS_S, list(self._counts), self._sum_ns / 1e9
 
 
 class Tallies:
@@ -47,8 +48,8 @@ class Tallies:
         self._pairs: Counter[tuple[str, str]] = Counter()  # by candidate and result
         self._decided: Counter[str] = Counter()
         self._agree: Counter[str] = Counter()
-        self._took: dict[tuple[str, str], Durations] = {}  # by upstream and role
-        self._first_tokens: dict[tuple[str, str], Durations] = {}
+        self._took: dict[tuple[str, int], Durations] = {}  # by upstream and role
+        self._first_tokens: dict[tuple[str, int], Durations] = {}
 
     def logged(self, lines: Iterable[Line]) -> None:
         for line in lines:
@@ -57,20 +58,25 @@ class Tallies:
                 self._decided[line.candidate] += 1
                 self._agree[line.candidate] += line.agrees
 
-    def timed(self, exchanges: Iterable[frames.Exchange], names: Sequence[str]) -> None:
-        """`names` are the upstreams' by role."""
+    def timed(self, exchanges: Iterable[frames.Exchange], upstreams: Sequence[tuple[str, str]]) -> None:
+        """`upstreams` are (name, version) by role."""
         for exchange in exchanges:
-            if exchange.outcome == 0:
-                continue
-            role = _ROLES[exchange.role] if exchange.role < len(_ROLES) else CANDIDATE
-            key = (names[exchange.role], role)
-            if role != PRODUCTION and exchange.total >= 0:
-                self._took.setdefault(key, Durations()).observe(exchange.total / 1e9)
-            if exchange.arrivals:
+            role = exchange.role
+            if role and exchange.outcome and exchange.total >= 0:
+                self._durations(self._took, upstreams[role][0], role).observe(exchange.total)
+            if exchange.arrivals and exchange.outcome:
                 kind = value_of(fields_of(exchange.head), "content-type")
                 first_ns = first_part_ns(frames.arrivals(exchange.arrivals), bytes(exchange.body), kind)
                 if first_ns is not None:
-                    self._first_tokens.setdefault(key, Durations()).observe(first_ns / 1e9)
+                    self._durations(self._first_tokens, upstreams[role][0], role).observe(first_ns)
+
+    @staticmethod
+    def _durations(known: dict[tuple[str, int], Durations], upstream: str, role: int) -> Durations:
+        key = (upstream, role if role < frames.FIRST_CANDIDATE else frames.FIRST_CANDIDATE)
+        durations = known.get(key)
+        if durations is None:
+            durations = known[key] = Durations()
+        return durations
 
     def stats(self, log_bytes: int) -> Stats:
         counters: dict[str, float] = {}
@@ -80,7 +86,7 @@ class Tallies:
             for candidate, count in counts.items():
                 counters[f'{name}{{candidate="{label(candidate)}"}}'] = count
         histograms = {
-            f'{name}{{upstream="{label(upstream)}",role="{role}"}}': durations.export()
+            f'{name}{{upstream="{label(upstream)}",role="{_ROLES[role]}"}}': durations.export()
             for name, series in (("upstream_duration_seconds", self._took), ("first_token_seconds", self._first_tokens))
             for (upstream, role), durations in series.items()
         }

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from shadowproxy.admin.asking import Asker
-from shadowproxy.admin.reading import take
+from shadowproxy.admin.reading import Reading, take
 from shadowproxy.admin.view import View
 from shadowproxy.wire.messages import Answer, Ask
 from tests.admin.status import SNAPSHOT, record, status
@@ -29,3 +29,8 @@ async def test_it_holds_what_everybody_knows(tmp_path: Path) -> None:
     assert list(taken.verdicts) == ["v2"]
     assert taken.deployments == {"promoted": 1, "rolled_back": 0}
     assert taken.status["generation"] == 1
+
+
+def test_a_clock_that_was_set_back_holds_nothing_up() -> None:
+    reading = Reading(SNAPSHOT, status(), at=1000.0)
+    assert [reading.is_within(10.0, since) for since in (991.0, 990.0, 1000.0, 5000.0)] == [True, False, True, False]

@@ -36,7 +36,7 @@ def test_copies_are_timed_by_upstream_and_production_s_durations_are_left_to_the
     tallies = Tallies()
     dropped = exchange(3, 1, result=0, dropped=2)
     unknown = exchange(3, frames.UNKNOWN)
-    names = ["v1", "twin", "v2", "v3"]
+    names = [("v1", ""), ("twin", ""), ("v2", ""), ("v3", "")]
     tallies.timed([f.exchange(total=10**9), exchange(1, 4_000_000), exchange(2, 2 * 10**9), dropped, unknown], names)
     tallies.timed([f.exchange(total=10**9), exchange(2, 60 * 10**9)], names)
     histograms = tallies.stats(0).histograms
@@ -55,7 +55,7 @@ def test_the_first_token_is_that_of_the_first_event_with_data() -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n\r\n"
     stream = exchange(0, 4 * 10**9, head=head, body=body, arrivals=arrivals)
     silent = stream._replace(role=2, body=b": hello\n\n", arrivals=frames.arrival(10**6, 9))
-    tallies.timed([stream, silent], ["v1", "twin", "v2"])
+    tallies.timed([stream, silent], [("v1", ""), ("twin", ""), ("v2", "")])
     firsts = {key: h for key, h in tallies.stats(0).histograms.items() if key.startswith("first_token")}
     assert list(firsts) == ['first_token_seconds{upstream="v1",role="production"}']
     assert firsts['first_token_seconds{upstream="v1",role="production"}'][2] == 2.0

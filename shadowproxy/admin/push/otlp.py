@@ -47,7 +47,11 @@ class OtlpPush:
         if settings != self._settings:
             await self.close()
             self._settings = settings
-        if settings is None or not settings.metrics or reading.at - self._pushed_at < reading.snapshot.metrics.every:
+        if (
+            settings is None
+            or not settings.metrics
+            or reading.is_within(reading.snapshot.metrics.every, self._pushed_at)
+        ):
             return
         self._pushed_at = reading.at
         if self._exporting is None or self._exporting.done():

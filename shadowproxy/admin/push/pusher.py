@@ -33,7 +33,7 @@ class Pusher:
     async def look(self, reading: Reading) -> None:
         if reading.snapshot.metrics != self._settings:
             await self._configure(reading.snapshot.metrics)
-        if not self._targets or reading.at - self._pushed_at < self._settings.every:
+        if not self._targets or reading.is_within(self._settings.every, self._pushed_at):
             return
         self._pushed_at = reading.at
         grown = self._interval.advance(reading)
