@@ -80,6 +80,7 @@ def command(
             labels=_labels(labels),
             labels_on=on,
             examples=not no_examples,
+            drawn=form in ("html", "json"),
             bodies=form == "html",
             gates=_gates(gates),
             expect=expect,

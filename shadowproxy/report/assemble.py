@@ -67,6 +67,7 @@ class Wishes:
     labels: Path | None = None
     labels_on: str = "key"
     examples: bool = True
+    drawn: bool = True  # with what formats draw: curves, the course over time, classes against classes
     bodies: bool = False  # with pairs to look at: costs a second reading of the log
     gates: tuple[str, ...] = ()  # laid over those of the configuration
     expect: str | None = None
@@ -178,9 +179,9 @@ def _ask(con: duckdb.DuckDBPyConnection, source: Source, wishes: Wishes, asked: 
         ledgers=ledger.sums(con),
         labelled=labelled,
         facts=hints.read(con, source, wishes.snapshot),
-        curves=curves.latencies(con),
-        timelines=curves.timelines(con, wishes.bucket_s),
-        confusions=curves.confusions(con),
+        curves=curves.latencies(con) if wishes.drawn else {},
+        timelines=curves.timelines(con, wishes.bucket_s) if wishes.drawn else {},
+        confusions=curves.confusions(con) if wishes.drawn else {},
         spreads=spread.spreads(con),
         examples=examples.examples(con, source) if wishes.bodies and wishes.examples else {},
     )

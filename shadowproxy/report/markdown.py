@@ -14,7 +14,7 @@ from shadowproxy.report.words import NOTHING, plain
 
 _FIELDS_SHOWN: Final = 10
 _SIGNS: Final = {"PASS": "✅", "FAIL": "❌", "INCONCLUSIVE": "❔"}
-_SPECIAL: Final = re.compile(r"([\\`*_{}\[\]()#|~>!$])")
+_SPECIAL: Final = re.compile(r"([\\`*_\[\]#|~$])")
 _ENTITIES: Final = {"&": "&amp;", "<": "&lt;"}
 # A comment inside keeps an address, a mention or a reference from being one, wherever the page is rendered.
 _APART: Final = re.compile(r"(@|://|www\.)(?=\S)")

@@ -91,3 +91,15 @@ def test_rare_classes_are_not_shown_but_count() -> None:
 
 def test_one_class_is_no_table() -> None:
     assert confusion([("a", "a", 9)]) is None
+
+
+def test_what_only_some_formats_draw_is_made_for_them_alone(log: PairLog) -> None:
+    log.pair(times=40, comparison=compared(labels=(4, 4)))
+    log.pair(comparison=differing(4, 9))
+    root = log.write()
+    drawn, bare = figures_on(root), figures_on(root, drawn=False)
+    assert drawn.latency_ms.curves
+    assert drawn.timeline
+    assert drawn.confusion
+    assert (bare.latency_ms.curves, bare.timeline, bare.confusion) == ({}, [], None)
+    assert bare.latency_ms.shadow == drawn.latency_ms.shadow

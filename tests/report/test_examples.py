@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from shadowproxy.report.examples import MOST_SIGNS
+from tests.report.test_forms import to_columns
 from tests.support.pairs import PairLog, answer, compared, differing, differs, incomparable, timed_out
 from tests.support.reports import figures_on
 
@@ -51,3 +52,14 @@ def test_nothing_is_read_unless_it_is_asked_for(log: PairLog) -> None:
     root = log.write()
     assert figures_on(root).examples == []
     assert figures_on(root, bodies=True, examples=False).examples == []
+
+
+def test_columns_give_the_same_examples_as_lines(log: PairLog) -> None:
+    log.pair(times=3, shadow=answer(body='{"label": "b"}'), comparison=differing())
+    log.pair(shadow=answer(500, bad=True, body="out of memory"), comparison=incomparable("shadow_bad"))
+    root = log.write()
+    from_lines = figures_on(root, bodies=True).examples
+    to_columns(root, lambda name: True)
+    assert not list(root.glob("pairs-*.jsonl"))
+    assert figures_on(root, bodies=True).examples == from_lines
+    assert [one.shadow.body for one in from_lines] == ["out of memory", '{"label": "b"}']

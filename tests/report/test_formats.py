@@ -111,7 +111,8 @@ def test_a_stranger_s_text_formats_nothing_in_markdown(nasty: Report) -> None:
         ("*x* _y_", "\\*x\\* \\_y\\_"),
         ("@team #12", "@<!-- -->team \\#12"),
         ("https://x.example", "https://<!-- -->x.example"),
-        ("<b>&", "&lt;b\\>&amp;"),
+        ("<b>&", "&lt;b>&amp;"),
+        ("[a](b) ![c](d)", "\\[a\\](b) !\\[c\\](d)"),
     ],
 )
 def test_markdown_is_escaped(text: str, shown: str) -> None:
