@@ -78,19 +78,24 @@ _BY: Final = "{need} AND {a} > {times!r} * {b} AND {a} - {b} > {least!r}"
 _SPANS: Final = {"": ("ms", "is_timed"), "first_token_": ("first_token_ms", "is_stream"),
                  "per_token_": ("per_token_ms", "is_stream")}  # fmt: skip
 
+# One pass over the pairs; what they have in common is then added up from its few rows.
+_TALLIED: Final = """
+CREATE OR REPLACE TABLE tallied AS
+SELECT candidate, trial, coalesce(route, '') AS route, slices, bucket, {columns} FROM judged{joined} GROUP BY ALL
+"""
 _SLICED: Final = """
-WITH sliced AS (SELECT *, unnest(map_entries(slices)) AS slice FROM judged),
+WITH sliced AS (SELECT * EXCLUDE slices, unnest(map_entries(slices)) AS slice FROM tallied),
 kept AS (
   SELECT candidate, trial, slice.key AS name, slice.value AS value FROM sliced
   GROUP BY candidate, trial, slice.key, slice.value
-  QUALIFY row_number() OVER (PARTITION BY candidate, trial, slice.key ORDER BY count(*) DESC, slice.value) <= {most}
+  QUALIFY row_number() OVER (PARTITION BY candidate, trial, slice.key ORDER BY sum(pairs) DESC, slice.value) <= {most}
     OR list_contains(getvariable('gated_slices')::VARCHAR[], slice.key || ':' || slice.value)),
 parts AS (
   SELECT sliced.* EXCLUDE slice, slice.key AS slice_name,
     CASE WHEN kept.name IS NULL THEN '{other}' ELSE coalesce(slice.value, '{none}') END AS slice_value
   FROM sliced LEFT JOIN kept ON kept.candidate = sliced.candidate AND kept.trial = sliced.trial
     AND kept.name = slice.key AND kept.value IS NOT DISTINCT FROM slice.value)
-SELECT candidate, trial, slice_name, slice_value, bucket, {columns} FROM parts{joined}
+SELECT candidate, trial, slice_name, slice_value, bucket, {sums} FROM parts
 GROUP BY ALL ORDER BY candidate, trial, slice_name, slice_value, bucket
 """
 _BINS: Final = f"""
@@ -153,16 +158,13 @@ def count(
     wanted = tuple(dict.fromkeys(gates))
     columns = _columns(wanted, has_labels)
     con.execute("SET VARIABLE gated_slices = ?", [[f"{name}:{value}" for name, value in _parts(wanted)]])
-    whole = _evidence(con, _whole_sql("judged", columns, has_labels, by_route=False), 2)
-    routes = _evidence(con, _whole_sql("judged", columns, has_labels, by_route=True), 3)
-    slices = _evidence(
-        con,
-        _SLICED.format(
-            most=SLICE_VALUES, other=OTHER, none=NO_VALUE, columns=_selected(columns), joined=_joined(has_labels)
-        ),
-        4,
-    )
-    twins = _evidence(con, _whole_sql("twin_judged", _twin_columns(wanted), False, by_route=False), 2)
+    joined = " LEFT JOIN rights USING (pair_id)" if has_labels else ""
+    con.execute(_TALLIED.format(columns=_selected(columns), joined=joined))
+    sums = ", ".join(f'sum("{name}") AS "{name}"' for name in columns)
+    whole = _evidence(con, _grouped("tallied", "candidate, trial", sums), 2)
+    routes = _evidence(con, _grouped("tallied", "candidate, trial, route", sums), 3)
+    slices = _evidence(con, _SLICED.format(most=SLICE_VALUES, other=OTHER, none=NO_VALUE, sums=sums), 4)
+    twins = _evidence(con, _grouped("twin_judged", "candidate, trial", _selected(_twin_columns(wanted))), 2)
     lost = _lost(con, bucket_s)
     metrics = _by_metric(con)
     cells = {(key[0], key[1]): evidence for key, evidence in whole.items()}
@@ -227,7 +229,7 @@ def _slower(prefix: str, by: float, names: Sequence[str]) -> dict[str, str]:
 
 
 def _counted(condition: str) -> str:
-    return f"(count(*) FILTER ({condition}))::DOUBLE"
+    return f"count_if({condition})::DOUBLE"
 
 
 def _summed(value: str) -> str:
@@ -238,15 +240,8 @@ def _selected(columns: Mapping[str, str]) -> str:
     return ", ".join(f'{sql} AS "{name}"' for name, sql in columns.items())
 
 
-def _joined(has_labels: bool) -> str:
-    return " LEFT JOIN rights USING (pair_id)" if has_labels else ""
-
-
-def _whole_sql(source: str, columns: Mapping[str, str], has_labels: bool, *, by_route: bool) -> str:
-    keys = ["candidate", "trial", *(["coalesce(route, '')"] if by_route else [])]
-    order = ", ".join([*keys, "bucket"])
-    selected = ", ".join([*keys, "bucket", _selected(columns)])
-    return f"SELECT {selected} FROM {source}{_joined(has_labels)} GROUP BY {order} ORDER BY {order}"
+def _grouped(source: str, keys: str, columns: str) -> str:
+    return f"SELECT {keys}, bucket, {columns} FROM {source} GROUP BY {keys}, bucket ORDER BY {keys}, bucket"
 
 
 def _parts(gates: Iterable[Gate]) -> set[Part]:
