@@ -20,6 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import NamedTuple
 
 from bench import document, machine, results
 from bench.failure import MeasurementError
@@ -37,6 +38,14 @@ class Effort(StrEnum):
     PROOF = "proof"
 
 
+class Headline(NamedTuple):
+    """A figure that README shows, and the goal that it is held against ("" where there is none)."""
+
+    what: str
+    found: str
+    goal: str
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """`tables` are Markdown; `data` is kept as JSON. `ratios` are figures of one run to one another by name, which
@@ -45,6 +54,7 @@ class Finding:
     tables: Sequence[str]
     data: Mapping[str, object]
     ratios: Mapping[str, float] = field(default_factory=dict)
+    headline: Sequence[Headline] = ()
     warnings: Sequence[str] = ()
     load: str = ""
 
@@ -84,7 +94,8 @@ def run(experiment: Experiment, words: Sequence[str] | None = None) -> int:
         "command": shlex.join(["python", "-m", "bench", experiment.name, *words]),
         **({"load": finding.load} if finding.load else {}),
     }
-    results.keep(experiment.name, {**facts, "ratios": dict(finding.ratios), "data": dict(finding.data)})
+    figures = {"effort": chosen.effort, "ratios": dict(finding.ratios), "headline": finding.headline}
+    results.keep(experiment.name, {**facts, **figures, "data": dict(finding.data)})
     shown = [machine.lines(facts), *finding.tables, *(f"Warning: {each}" for each in finding.warnings)]
     print("\n\n".join(shown))
     if chosen.effort is Effort.QUICK and finding.ratios:

@@ -22,7 +22,7 @@ from tempfile import TemporaryDirectory
 
 from bench import delaying, nginx
 from bench.cores import pinned
-from bench.experiment import Effort, Experiment, Finding, run, two_cores
+from bench.experiment import Effort, Experiment, Finding, Headline, run, two_cores
 from bench.failure import MeasurementError
 from bench.measure import free_ports, wait_until_answering
 from bench.programs import find
@@ -69,6 +69,7 @@ def measure_generator(chosen: argparse.Namespace) -> Finding:
         tables=[_table(flat, slow, steady)],
         data={"flat out": _plain(flat), "delayed": _plain(slow), "steady": [asdict(each) for each in steady]},
         ratios=ratios,
+        headline=[Headline("`shadowproxy bench`, answers/s", f"{ratios['rate to wrk']:.2f} × wrk's", "≥ 0.7")],
         load=f"{_CONNECTIONS} connections, {count} windows of {window_s} s each in turns, medians",
     )
 

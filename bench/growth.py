@@ -14,7 +14,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 from bench import cores
-from bench.experiment import Effort, Experiment, Finding, run, two_cores
+from bench.experiment import Effort, Experiment, Finding, Headline, run, two_cores
 from bench.idle import connected, memory_mb
 from bench.measure import Load, Stand, offer_through, standing
 from bench.programs import find
@@ -82,6 +82,9 @@ def measure_growth(chosen: argparse.Namespace) -> Finding:
             "last to first": last.cpu_us / first.cpu_us,
             **{f"{count} open to none": each.cpu_us / last.cpu_us for count, each in opened.items()},
         },
+        headline=[
+            Headline(f"worker's CPU after {served:,} requests", f"{last.cpu_us / first.cpu_us:.2f} × the first's", ""),
+        ],
         load=f"{_RATE:,g} mirrored requests/s, {length.windows} windows of {length.window_s:g} s in one life, medians",
     )
 

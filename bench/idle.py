@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench import cores
-from bench.experiment import Effort, Experiment, Finding, run, two_cores
+from bench.experiment import Effort, Experiment, Finding, Headline, run, two_cores
 from bench.failure import MeasurementError
 from bench.measure import Load, Stand, standing
 from bench.programs import find
@@ -56,6 +56,11 @@ def measure_idle(chosen: argparse.Namespace) -> Finding:
         tables=[markdown(["", "memory", "goal"], rows)],
         data={"rest_mb": rest, "idle_mb": idle_mb, "connections": wanted},
         ratios={"idle kB each": idle_mb * _MB / wanted / 1e3, "worker MB at rest": rest["worker"]},
+        headline=[
+            Headline(f"{wanted:,} idle connections", f"{idle_mb:.0f} MB", f"≤ {_IDLE_GOAL_MB} MB"),
+            Headline("a worker at rest", f"{rest['worker']:.0f} MB", f"≤ {_WORKER_GOAL_MB} MB"),
+            Headline("all processes at rest", f"{sum(rest.values()):.0f} MB", f"≤ {_ALL_GOAL_MB} MB"),
+        ],
         load="proportional set size at rest (shared pages divided among those that share them), resident growth",
     )
 

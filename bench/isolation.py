@@ -84,7 +84,7 @@ def measure_isolation(chosen: argparse.Namespace) -> Finding:
     proxy_core, load_core = two_cores()
     rate, window_s, rounds = {
         Effort.QUICK: (100.0, 1.0, 1),
-        Effort.POINT: (100.0, 4.0, 1),
+        Effort.POINT: (100.0, 2.5, 1),
         Effort.PROOF: (100.0, 5.0, 20),
     }[chosen.effort]
     rate, window_s, rounds = chosen.rate or rate, chosen.window or window_s, chosen.rounds or rounds

@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 
 from bench import bulk, nginx, shadow
 from bench.cores import cpu_ns, pinned, tree
-from bench.experiment import Effort, Experiment, Finding, run, two_cores
+from bench.experiment import Effort, Experiment, Finding, Headline, run, two_cores
 from bench.failure import MeasurementError
 from bench.measure import free_ports, settle, wait_until_answering
 from bench.offer import offered
@@ -33,7 +33,7 @@ _CONNECTIONS = 4
 _PROXIES = ("direct", "nginx", "shadowproxy")
 _WAYS = {"up": "10 MB up", "down": "10 MB down"}
 _BUDGET = 0.8
-_LENGTHS = {Effort.QUICK: (1, 1.5), Effort.POINT: (3, 2.0), Effort.PROOF: (11, 5.0)}  # rounds, seconds
+_LENGTHS = {Effort.QUICK: (1, 1.5), Effort.POINT: (2, 2.0), Effort.PROOF: (11, 5.0)}  # rounds, seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,10 @@ def measure_large(chosen: argparse.Namespace) -> Finding:
         tables=[markdown(["body", "through", "GB/s", "× nginx", "CPU s for a GB", "goal, × nginx"], rows)],
         data={"rounds": [[asdict(each) for each in part] for part in found]},
         ratios=ratios,
+        headline=[
+            Headline(title, f"{ratios[f'{way} to nginx']:.2f} × nginx's GB/s", f"≥ {_BUDGET}")
+            for way, title in _WAYS.items()
+        ],
         load=f"{_CONNECTIONS} connections, closed loop, {rounds} rounds of {window_s:g} s; load and model on one core",
     )
 

@@ -17,11 +17,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from bench.experiment import Effort, Experiment, Finding, run, two_cores
+from bench.experiment import Effort, Experiment, Finding, Headline, run, two_cores
 from bench.measure import Load, Sample, measure_each
 from bench.programs import find
 from bench.scenarios import SCENARIOS, Scenario
-from bench.table import Round, added_ms, cpu_table, latency_table, ratio, throughput_table, warnings
+from bench.table import Budgets, Round, added_ms, cpu_table, latency_table, ratio, throughput_table, warnings
 
 _HERE = Path(__file__).parent
 JUDGED = 4000.0
@@ -29,7 +29,7 @@ QUIET = 1000.0  # where added latency is judged
 RATES = (QUIET, 2000.0, JUDGED, 8000.0)
 _LOADS = {
     Effort.QUICK: (Load(JUDGED, warmup_s=0.3, window_s=1.5), 1),
-    Effort.POINT: (Load(JUDGED, warmup_s=0.3, window_s=1), 2),
+    Effort.POINT: (Load(JUDGED, warmup_s=0.3, window_s=2), 1),
     Effort.PROOF: (Load(JUDGED, warmup_s=1, window_s=5), 20),
 }
 _INSTALLED = {"nginx-bodyless": "nginx", "envoy": "envoy", "haproxy": "haproxy", "nginx": "nginx"}
@@ -53,6 +53,7 @@ def measure_peers(chosen: argparse.Namespace) -> Finding:
         tables=tables if is_quick else [*tables, throughput_table(rounds, titles)],
         data={"load": asdict(load), "rounds": [[asdict(s) for s in each] for each in rounds]},
         ratios=_ratios(rounds, titles, judged),
+        headline=_headline(rounds, judged, budgets),
         warnings=[*warnings(rounds), *(f"{name} is not installed" for name in absent), *_latency_goals(rounds)],
         load=(
             f"{', '.join(f'{rate:,g}' for rate in rates)} requests/s over {load.connections} connections, "
@@ -70,6 +71,33 @@ def _ratios(rounds: Sequence[Round], titles: Sequence[str] | dict[str, str], jud
         if (found := ratio(rounds, name, role, judged, peer)) is not None
         and not (name == "pass" and role == "recorder")
     }
+
+
+def _headline(rounds: Sequence[Round], judged: float, budgets: Budgets) -> list[Headline]:
+    titles = {"pass": "passed through", "mirror": "mirrored and recorded"}
+    names = {"nginx": "nginx", "envoy": "Envoy"}
+    found = [
+        Headline(
+            f"worker's CPU, {titles[scenario]}, {judged:,g}/s",
+            f"{beside.middle:.2f} × {names[peer]}",
+            f"≤ {limit}" if (limit := budgets[scenario]["worker"].get(peer)) else "",
+        )
+        for scenario in titles
+        for peer in names
+        if (beside := ratio(rounds, scenario, "worker", judged, peer)) is not None
+    ]
+    for name, peers in (("p50", ("envoy",)), ("p99", ("nginx", "envoy"))):
+        ours = added_ms(rounds, "mirror", "shadowproxy", QUIET, name)
+        theirs = [each.middle for peer in peers if (each := added_ms(rounds, "mirror", peer, QUIET, name)) is not None]
+        if ours is not None and theirs:
+            found.append(
+                Headline(
+                    f"added {name}, mirrored, {QUIET:,g}/s",
+                    f"{ours.middle:.2f} ms",
+                    f"≤ {min(theirs):.2f} ms, a peer's",
+                )
+            )
+    return found
 
 
 def _latency_goals(rounds: Sequence[Round]) -> list[str]:
@@ -118,8 +146,8 @@ def _options(parser: argparse.ArgumentParser) -> None:
     names = [scenario.name for scenario in SCENARIOS]
     proxies = list(dict.fromkeys(proxy for scenario in SCENARIOS for proxy in scenario.proxies))
     parser.add_argument("--rate", type=float, nargs="+", help="requests per second (1000 2000 4000 8000; quick: 4000)")
-    parser.add_argument("--window", type=float, help="seconds measured each time (1; quick: 1.5; proof: 5)")
-    parser.add_argument("--rounds", type=int, help="how often everything is measured (2; quick: 1; proof: 20)")
+    parser.add_argument("--window", type=float, help="seconds measured each time (2; quick: 1.5; proof: 5)")
+    parser.add_argument("--rounds", type=int, help="how often everything is measured (1; quick: 1; proof: 20)")
     parser.add_argument("--scenario", choices=names, nargs="+", default=names)
     parser.add_argument("--proxy", choices=proxies, nargs="+", help="default: all that are installed")
 

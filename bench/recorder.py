@@ -8,7 +8,7 @@ import sys
 from dataclasses import asdict, replace
 from statistics import median
 
-from bench.experiment import Effort, Experiment, Finding, run, two_cores
+from bench.experiment import Effort, Experiment, Finding, Headline, run, two_cores
 from bench.measure import Load, Sample, measure
 from bench.programs import find
 from bench.scenarios import LARGE, LARGE_OTHER, SMALL, Scenario
@@ -65,6 +65,10 @@ def measure_recorder(chosen: argparse.Namespace) -> Finding:
             for name, found in samples.items()
             for _, mine in found
             if mine.recorded_share is not None and mine.recorded_share < 0.99
+        ],
+        headline=[
+            Headline(f"recorder's CPU, {name}", f"{ratios[key]:.2f} × nginx's `mirror`", f"≤ {_BUDGETS[key]}")
+            for key, name in (("equal", "equal answers"), ("differ", "1 KiB answers that differ"))
         ],
         load=f"{_RATE:,g} requests/s over {load.connections} connections, {rounds} rounds in turns of {window_s:g} s",
     )

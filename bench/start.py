@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 from bench import shadow
 from bench.cores import pinned
-from bench.experiment import Effort, Experiment, Finding, run
+from bench.experiment import Effort, Experiment, Finding, Headline, run
 from bench.failure import MeasurementError
 from bench.measure import free_ports, is_ready
 from bench.scenarios import SCENARIOS
@@ -38,6 +38,10 @@ def measure_start(chosen: argparse.Namespace) -> Finding:
         tables=[markdown(["from start", "seconds", "goal"], rows)],
         data={"ready_s": ready, "help_s": told, "bare_s": bare},
         ratios={"help to bare": median(told) / median(bare), "ready to bare": median(ready) / median(bare)},
+        headline=[
+            Headline("ready", f"{median(ready):.2f} s", f"≤ {_READY_GOAL_S} s"),
+            Headline("`--help`", f"{median(told) * 1000:.0f} ms", f"≤ {_HELP_GOAL_S * 1000:.0f} ms"),
+        ],
         load=f"{count} times each; median (smallest–largest)",
     )
 
