@@ -19,6 +19,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import ssl
 import sys
 import time
@@ -33,6 +34,9 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 
 FAILURE = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 2\r\n\r\n{}"
 LARGE = 20_000_000
 PIECE = bytes(64 << 10)
+
+
+_UNREAD: set[Model] = set()  # nothing else refers to a transport that is not read, and the kernel must see it open
 
 
 class Model(asyncio.Protocol):
@@ -52,6 +56,7 @@ class Model(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)
         if not self.reads:
             self.transport.pause_reading()
+            _UNREAD.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_open = False
@@ -194,6 +199,8 @@ async def serve(places: dict[str, int], tls: ssl.SSLContext | None) -> None:
 
 def main() -> None:
     """`--tls FILE` holds certificate and key for `closes`."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     words = sys.argv[1:]
     tls = None
     if words[:1] == ["--tls"]:
