@@ -54,9 +54,11 @@ def assess(rules: Rules, method: str, target: str, answer: Answer, like: Assesse
     plans = rules.plans_for(method, target)
     if like is not None and like.protocol:
         # Production's answer shows which protocol is spoken here: one without its members lacks the prediction.
-        plans = (msgspec.structs.replace(rules.plans[like.protocol], is_named=True),)
+        plans = rules.plans.named(like.protocol)
     lifted, hindrance = _lifted(rules, plans, method, answer, media)
-    plan = next((plan for plan in plans if plan.fits(lifted.value)), plans[-1])
+    for plan in plans:  # where none fits, the last holds
+        if plan.fits(lifted.value):
+            break
     if plan.vectors is not None:
         lifted = with_vectors(lifted, plan.vectors)
     expected = like.decision.kind if like is not None and like.protocol == plan.protocol else ""

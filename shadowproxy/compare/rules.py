@@ -97,10 +97,18 @@ class Plans(dict[str, Plan]):
         self._datatypes: Mapping[str, Tolerance] = BY_DATATYPE if route.compare.by_datatype else {}
         self._has_place = route.prediction is not None and route.prediction.at is not None
         self._named = route.protocol
+        self._of_named: dict[str, tuple[Plan]] = {}
 
     def __missing__(self, name: str) -> Plan:
         preset = BY_NAME[name] if name else None
         plan = self[name] = self._of(preset) if preset is not None else self._plain()
+        return plan
+
+    def named(self, name: str) -> tuple[Plan]:
+        """The plan of a protocol that an answer is known to have to follow."""
+        plan = self._of_named.get(name)
+        if plan is None:
+            plan = self._of_named[name] = (msgspec.structs.replace(self[name], is_named=True),)
         return plan
 
     def _plain(self) -> Plan:
@@ -154,7 +162,7 @@ class Rules(msgspec.Struct, frozen=True):
     up_to: int  # longer bodies are not read
     tolerance: Tolerance
     headers: tuple[str, ...]  # names of compared headers, lower case
-    plans: Mapping[str, Plan]
+    plans: Plans
     scores: tuple[OwnScore, ...]  # those that users bring along
     by_request: dict[tuple[str, str], tuple[Plan, ...]]  # remembered by `plans_for`
     by_headers: dict[Any, Any]  # remembered by `assessment`

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from shadowproxy.compare.decision import EMBEDDING, LABEL, NUMBER, OPAQUE, PROBABILITIES
@@ -23,11 +24,13 @@ from shadowproxy.compare.flatten import flattened
 
 _EXACT = frozenset({"BOOL", "BYTES", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64"})
 _REAL = frozenset({"FP16", "FP32", "FP64", "BF16"})
-_DECISION = re.compile("label|class|predict|decision", re.IGNORECASE)
-_DISTRIBUTION = re.compile("prob|softmax|score|logit", re.IGNORECASE)
-_PROBABILITY = re.compile("prob|softmax", re.IGNORECASE)
-_EMBEDDING = re.compile("embed", re.IGNORECASE)
+_DECISION = "label|class|predict|decision"
+_DISTRIBUTION = "prob|softmax|score|logit"
+_PROBABILITY = "prob|softmax"
+_EMBEDDING = "embed"
 _CLASSIFIED = re.compile(r"[-+.\deE]+:(\d+)(?::(.*))?", re.DOTALL)
+
+_LONGEST_NAME = 200
 
 Tensor = dict[str, Any]
 
@@ -59,7 +62,7 @@ def read(answer: Any) -> Reading:
         [
             row
             for table in tables
-            if _PROBABILITY.search(_name(table))
+            if _says(_name(table), _PROBABILITY)
             for row in (items if table is chosen else rows(table["data"], table.get("shape")))
         ],
         sum(flattened(tensor["data"]).count(None) for tensor in real),
@@ -70,7 +73,7 @@ def read(answer: Any) -> Reading:
 def _decision(exact: Sequence[Tensor], tables: Sequence[Tensor], real: Sequence[Tensor]) -> tuple[str, Tensor | None]:
     if (chosen := _chosen(exact, _DECISION)) is not None:
         return LABEL, chosen
-    if (chosen := next((table for table in tables if _EMBEDDING.search(_name(table))), None)) is not None:
+    if (chosen := next((table for table in tables if _says(_name(table), _EMBEDDING)), None)) is not None:
         return EMBEDDING, chosen
     if (chosen := _chosen(tables, _DISTRIBUTION)) is not None:
         return PROBABILITIES, chosen
@@ -80,7 +83,8 @@ def _decision(exact: Sequence[Tensor], tables: Sequence[Tensor], real: Sequence[
 
 
 def _name(tensor: Tensor) -> str:
-    return str(tensor.get("name", ""))
+    name = tensor.get("name", "")
+    return name[:_LONGEST_NAME] if name.__class__ is str else ""
 
 
 def _tensors(answer: Any) -> list[Tensor]:
@@ -94,11 +98,17 @@ def _tensors(answer: Any) -> list[Tensor]:
     ]
 
 
-def _chosen(tensors: Sequence[Tensor], name: re.Pattern[str]) -> Tensor | None:
-    named = [tensor for tensor in tensors if name.search(_name(tensor))]
-    if named:
-        return named[0]
-    return tensors[0] if len(tensors) == 1 else None
+@lru_cache(maxsize=1024)  # a model has few outputs
+def _says(name: str, what: str) -> bool:
+    return re.search(what, name, re.IGNORECASE) is not None
+
+
+def _chosen(tensors: Sequence[Tensor], what: str) -> Tensor | None:
+    if not tensors:
+        return None
+    if len(tensors) == 1:
+        return tensors[0]
+    return next((tensor for tensor in tensors if _says(_name(tensor), what)), None)
 
 
 def _is_table(tensor: Tensor) -> bool:

@@ -107,22 +107,23 @@ class _Page:
     def _head(self, src: tuple[int, int, int]) -> Head:
         pair, route = self.pair, self.route
         source = Source(
-            id=heads.text(pair.id),
-            fields=self.fields,
-            request=self.shown.value if self.shown is not None else None,
-            answer=self._answer_value() if route.of_answer else None,
+            heads.text(pair.id),
+            self.fields,
+            self.shown.value if self.shown is not None else None,
+            self._answer_value() if route.of_answer else None,
         )
+        # By position: by name it takes twice as long.
         return Head(
-            id=source.id,
-            key=key_text(route.key.find(source)),
-            ts=timestamp(pair.arrival_us),
-            src=src,
-            origin=LIVE,
-            route=route.name,
-            protocol=self.production.assessed.protocol,
-            answered_by=self.plan.upstreams[pair.answered_by][0],
-            warmup=bool(pair.flags & frames.WARMUP),
-            slices={name: slice_text(extractor.find(source)) for name, extractor in route.slices},
+            source.id,
+            key_text(route.key.find(source)),
+            timestamp(pair.arrival_us),
+            src,
+            LIVE,
+            route.name,
+            self.production.assessed.protocol,
+            self.plan.upstreams[pair.answered_by][0],
+            bool(pair.flags & frames.WARMUP),
+            {name: slice_text(extractor.find(source)) for name, extractor in route.slices} if route.slices else {},
         )
 
     def _answer_value(self) -> Any:

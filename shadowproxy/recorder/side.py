@@ -67,12 +67,12 @@ class Side:
         else:
             self.decoded = Decoded(self._raw, truncated)
         self.answer = Answer(
-            complete=exchange.outcome == COMPLETE,
-            status=exchange.status,
-            headers=head.compared,
-            body=self.decoded.body,
-            truncated=self.decoded.truncated,
-            aborted=exchange.outcome == CLIENT_ABORTED,
+            exchange.outcome == COMPLETE,
+            exchange.status,
+            head.compared,
+            self.decoded.body,
+            self.decoded.truncated,
+            exchange.outcome == CLIENT_ABORTED,
         )
         self.assessed: Assessed = assess(route.rules, *request, self.answer, like.assessed if like else None)
         self.shown: Redacted | None = None
@@ -113,17 +113,17 @@ class Side:
     def record(self, with_body: bool) -> dict[str, Any]:
         exchange = self.exchange
         record = ExchangeRecord(
-            upstream=self.upstream,
-            version=self.version,
-            outcome=OUTCOMES[exchange.outcome],
-            dropped=None,
-            error=heads.text(exchange.error) or None,
-            bad=self.assessed.bad,
-            status=exchange.status or None,
-            headers=self.head.stored,
-            body_bytes=exchange.body_bytes,
-            timing=self.timing,
-            stream=self._stream() if exchange.arrivals else None,
+            self.upstream,
+            self.version,
+            OUTCOMES[exchange.outcome],
+            None,
+            heads.text(exchange.error) or None if exchange.error else None,
+            self.assessed.bad,
+            exchange.status or None,
+            self.head.stored,
+            exchange.body_bytes,
+            self.timing,
+            self._stream() if exchange.arrivals else None,
         )
         if not with_body or exchange.status == 0:
             return exchange_record(record, NO_BODY)
