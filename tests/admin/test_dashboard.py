@@ -197,3 +197,11 @@ async def test_a_lost_connection_is_said_and_found_again(tmp_path: Path, monkeyp
         await page.unroute("**/api/v1/events")
         await expect(page.locator("#candidate-v2")).to_be_visible(timeout=15_000)
         await expect(page.locator("#banners")).not_to_contain_text("No connection to the proxy")
+
+
+@needs_chromium
+async def test_a_notice_s_link_leads_to_its_candidate() -> None:
+    async with proxy() as client, opened(viewport={"width": 800, "height": 200}) as seen:
+        await seen.page.goto(str(client.make_url("/#candidate-v3")))
+        await expect(seen.page.locator("#candidate-v3 h2")).to_be_in_viewport()
+        assert await seen.page.evaluate("window.scrollY") > 0

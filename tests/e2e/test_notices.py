@@ -55,7 +55,7 @@ def test_a_breaker_and_lost_pairs_are_told_once_over_two_lives(tmp_path: Path) -
             assert opened["headline"] == (
                 "Copies to v2 have been stopped in 1 of 1 workers: 5 copies failed within 10 s."
             )
-            assert opened["link"] == f"{proxy.admin_url}/#v2"
+            assert opened["link"] == f"{proxy.admin_url}/#candidate-v2"
             stopped = hook.wait("stopped")
             assert stopped["headline"].startswith("No more copies go to brief: it has run for 2s.")
             assert [one["paused"] for one in proxy.status()["candidates"]] == [False, True]

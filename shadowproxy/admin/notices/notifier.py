@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
+from urllib.parse import quote
 
 import msgspec
 import structlog
@@ -130,7 +131,7 @@ def _maker(reading: Reading) -> Callable[..., Notice]:
             production=snapshot.production.name,
             title=title,
             headline=headline,
-            link=f"{base}/#{candidate}" if base else "",
+            link=f"{base}/#candidate-{quote(candidate)}" if base else "",
             facts=facts,
         )
 

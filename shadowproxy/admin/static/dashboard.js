@@ -38,7 +38,10 @@ function show(fresh) {
   for (const candidate of fresh.candidates) {
     if (!cards.has(candidate.name)) {
       cards.set(candidate.name, new Candidate(candidate.name, refused));
-      place.append(cards.get(candidate.name).node);
+      const { node } = cards.get(candidate.name);
+      place.append(node);
+      // A notice's link names a candidate that was not there yet when the browser looked for it.
+      if (location.hash === `#${node.id}`) node.scrollIntoView();
       refresh(candidate.name);
     }
     cards.get(candidate.name).showLive(candidate);

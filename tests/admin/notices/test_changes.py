@@ -51,7 +51,7 @@ def test_a_verdict_is_told_once_with_its_headline_and_a_link() -> None:
     assert (notice.event, notice.candidate, notice.production) == ("verdict", "v2", "v1")
     assert notice.title == "v2 instead of v1: FAIL"
     assert notice.headline.startswith("Do not promote v2. It fails on 1.2 %")
-    assert notice.link == "http://127.0.0.1:9900/#v2"
+    assert notice.link == "http://127.0.0.1:9900/#candidate-v2"
     assert notice.at == "2026-03-01T14:00:00.000Z"
     assert notice.facts == {"verdict": "FAIL", "before": "INCONCLUSIVE", "trial": "v2-now", "pairs": 41203}
     assert world.look(verdicts={"v2": record()}) == []
@@ -137,7 +137,7 @@ def test_a_mirror_that_stopped_itself_says_why() -> None:
 def test_the_link_is_the_configured_address() -> None:
     world = World()
     world.snapshot = msgspec.structs.replace(SNAPSHOT, admin=Admin(link="https://shadow.internal/x"))
-    assert world.look(verdicts={"v2": record()})[0].link == "https://shadow.internal/x/#v2"
+    assert world.look(verdicts={"v2": record()})[0].link == "https://shadow.internal/x/#candidate-v2"
 
 
 def test_who_is_gone_is_forgotten() -> None:
