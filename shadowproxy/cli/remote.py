@@ -69,6 +69,15 @@ class Remote:
 
     def ask(self, method: str, path: str, body: Any = None) -> Said:
         """`path` below /api/v1."""
+        status, told, etag = self._asked(method, path, body)
+        try:
+            found = json.loads(told) if told else None
+        except ValueError:
+            raise RuntimeProblem(f"{self._url}: expected shadowproxy's admin API, something else answered") from None
+        return Said(status, found, etag)
+
+    def _asked(self, method: str, path: str, body: Any) -> tuple[int, bytes, str]:
+        """(status, body, ETag)."""
         connection = self._connection()
         headers = {"Accept": "application/json", "X-Shadowproxy-Actor": _actor()}
         if token := os.environ.get(TOKEN):
@@ -80,18 +89,13 @@ class Remote:
         try:
             connection.request(method, f"/api/v1{path}", data, headers)
             answer = connection.getresponse()
-            told = answer.read()
+            return answer.status, answer.read(), answer.headers.get("ETag", "")
         except (OSError, http.client.HTTPException) as e:
             raise RuntimeProblem(
                 f"{self._url}: no answer: {getattr(e, 'strerror', None) or e or type(e).__name__}"
             ) from e
         finally:
             connection.close()
-        try:
-            found = json.loads(told) if told else None
-        except ValueError:
-            raise RuntimeProblem(f"{self._url}: expected shadowproxy's admin API, something else answered") from None
-        return Said(answer.status, found, answer.headers.get("ETag", ""))
 
     def _connection(self) -> http.client.HTTPConnection:
         if self._tls:
@@ -112,6 +116,14 @@ class Remote:
 
     def get(self, path: str) -> Any:
         return self.done("GET", path)
+
+    def text(self, path: str) -> str:
+        """What is answered as it is; problems are raised."""
+        status, told, _ = self._asked("GET", path, None)
+        if status >= 400:
+            self.get(path)  # says why
+            raise RuntimeProblem(f"{self._url}: the admin API answered {status}")
+        return told.decode("utf-8", "replace")
 
 
 def name_in_path(name: str) -> str:

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 @click.option("--slice", "part", metavar="NAME:VALUE", help="Only pairs of this slice, as in country:DE.")
 @click.option("--labels", metavar="FILE", help="True labels: .csv, .jsonl or .parquet with key, label and maybe ts.")
 @click.option("--on", type=click.Choice(["key", "id"]), default="key", show_default=True, help="What labels name.")
+@click.option("--admin", metavar="URL", help="Ask a running proxy: its log, judged by its configuration.")
 @click.option("--no-examples", is_flag=True, help="Leave example pairs, their bodies and their ids out.")
 @click.option("--watch", is_flag=True, help="Print it again whenever the log has grown, until Ctrl-C; text only.")
 def command(
@@ -65,6 +66,7 @@ def command(
     part: str | None,
     labels: str | None,
     on: str,
+    admin: str | None,
     no_examples: bool,
     watch: bool,
 ) -> int:
@@ -73,6 +75,13 @@ def command(
 
     if watch and (form != "text" or output is not None):
         raise UsageProblem("--watch: expected the text report on the terminal, without --format and -o")
+    if admin is not None:
+        own = {"PATH": paths, "-c": config, "--gate": gates, "--expect": expect, "--final": final, "--route": route,
+               "--since": since, "--until": until, "--slice": part, "--labels": labels, "--no-examples": no_examples,
+               "--watch": watch}  # fmt: skip
+        if given := ", ".join(name for name, value in own.items() if value):
+            raise UsageProblem(f"--admin: the proxy reads its own log by its own configuration, without {given}")
+        return _of_proxy(admin, candidate, trial, form, output, inconclusive)
     try:
         wishes = Wishes(
             scope=_scope(trial, candidate, route, since, until, part),
@@ -97,6 +106,33 @@ def command(
         click.echo(_no_pairs(named, found), err=True)
         return INCONCLUSIVE
     _put(found, form, output)
+    return exit_code(found.verdict, inconclusive)
+
+
+def _of_proxy(
+    admin: str, candidate: str | None, trial: str, form: str, output: str | None, inconclusive: str | None
+) -> int:
+    """The record is the proxy's; what prints it is ours, but for examples' bodies, which only its page holds."""
+    from urllib.parse import urlencode
+
+    from msgspec import ValidationError, convert
+
+    from shadowproxy.cli.remote import Remote
+    from shadowproxy.report.record import Report
+
+    remote = Remote(admin)
+    asked = urlencode({"trial": trial, **({"candidate": candidate} if candidate else {})})
+    try:
+        found = convert(remote.get(f"/report?{asked}&format=json"), Report)
+    except ValidationError as e:
+        raise RuntimeProblem(f"{admin}: this is the report of another version: {e}") from None
+    if not has_pairs(found):
+        click.echo(_no_pairs(admin, found), err=True)
+        return INCONCLUSIVE
+    if form == "html":
+        _put_text(remote.text(f"/report?{asked}&format=html"), output)
+    else:
+        _put(found, form, output)
     return exit_code(found.verdict, inconclusive)
 
 
@@ -187,13 +223,20 @@ def _labels(path: str | None) -> Path | None:
 
 
 def _put(found: Report, form: str, output: str | None) -> None:
-    from shadowproxy.cli.screen import put, put_lines
+    from shadowproxy.cli.screen import put_lines
     from shadowproxy.report import text
     from shadowproxy.report.render import FORMATS
 
-    if output is not None:
-        Path(output).write_text(FORMATS[form](found), encoding="utf-8")
-    elif form == "text":
+    if output is None and form == "text":
         put_lines(text.lines(found))
     else:
-        put(FORMATS[form](found))
+        _put_text(FORMATS[form](found), output)
+
+
+def _put_text(made: str, output: str | None) -> None:
+    from shadowproxy.cli.screen import put
+
+    if output is None:
+        put(made)
+    else:
+        Path(output).write_text(made, encoding="utf-8")

@@ -72,7 +72,13 @@ def _report(question: Question) -> bytes:
     source = find(question.paths)
     scope = Scope(trial=question.trial, candidate=question.candidate)
     with engine.opened(MEMORY_BYTES, THREADS) as con:
-        found = report(con, source, views.load_views(con, source), Wishes(scope, question.snapshot))
+        wishes = Wishes(
+            scope,
+            question.snapshot,
+            drawn=question.format in ("", "json", "html"),
+            bodies=question.format == "html",
+        )
+        found = report(con, source, views.load_views(con, source), wishes)
     return FORMATS[question.format](found).encode() if question.format else msgspec.json.encode(found) + b"\n"
 
 

@@ -89,6 +89,9 @@ TITLES: Final[Mapping[str, str]] = {
     "client_aborted": "Requests that their clients left before the answer was complete.",
     "kappa": "Cohen's κ between {old} and {new}: agreement beyond what chance alone would give, 1 at most.",
     "confusion": "Items that {old} put into the row's class and {new} into the column's.",
+    "spread_mean": "Mean of the numbers or scores that this side decided, over items.",
+    "kolmogorov_smirnov": "The greatest gap between the two distributions of numbers, from 0 to 1.",
+    "wasserstein": "How far one distribution has to be moved to become the other, in the numbers' own unit.",
     "ledger": "Counted by the proxy for every request, whether or not it became a pair.",
     "alike": "Requests that depart in the same way as this example.",
 }

@@ -247,3 +247,12 @@ def test_a_gate_at_zero_is_drawn_to_its_own_scale(low: float | None, high: float
     assert dot is not None
     assert end is not None
     assert 2 < float(dot[1]) <= float(end[1]) < 278
+
+
+def test_numbers_are_shown_with_how_far_they_lie_apart(tmp_path: Path) -> None:
+    log = PairLog(tmp_path / "log")
+    for n in range(30):
+        log.pair(comparison=compared(labels=(n + 0.5, n + 1.5), metrics={"difference": 1.0}))
+    page = html(report_on(log.write()))
+    assert "How far the numbers lie apart" in page
+    assert re.search(r">Wasserstein</th>\s*<td[^>]*><span[^>]*>1</span>", page)

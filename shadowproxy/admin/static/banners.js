@@ -40,7 +40,8 @@ function* ofCandidate(candidate, record, grown) {
     yield ["", `${name} is paused: no copies are sent to it.`];
     return;
   }
-  for (const banner of record?.banners ?? []) yield ["bad", plain(banner, 400)];
+  // What is paused or silent is known better here than when the record was made.
+  for (const banner of record?.banners ?? []) if (!/^No pair of|is paused:/.test(banner)) yield ["bad", plain(banner, 400)];
   const last = Math.max(Date.parse(record?.window?.to ?? "") || 0, grown ?? 0);
   const silent_s = (Date.now() - last) / 1000;
   if (last && silent_s >= STALE_S) yield ["bad", `No pair of ${name} for ${duration(silent_s)}: these figures are old.`];

@@ -8,7 +8,7 @@ import htpy as h
 from htpy import Element, Node
 
 from shadowproxy.report.html.svg import at
-from shadowproxy.report.record import Candidate, Confusion, Field, Metric
+from shadowproxy.report.record import Candidate, Confusion, Field, Metric, Spread
 from shadowproxy.report.screen import Words
 from shadowproxy.report.words import NOTHING, bounds, number, percent, plain
 
@@ -103,6 +103,25 @@ def confusion(table: Confusion, c: Candidate, words: Words) -> Node:
 def _cell(n: int, same: bool, most: int, flow: str) -> Element:
     shade = "same" if same else f"q{-(-_SHADES * n // most)}" if n and most else ""
     return h.td(class_=f"n {shade}", title=f"{plain(flow, 60)}: {n:,}")[f"{n:,}" if n else h.span(".quiet")["·"]]
+
+
+def spread(found: Spread, c: Candidate, words: Words) -> Node:
+    rows = {
+        f"mean of {plain(c.production, 20)}": (found.production_mean, "spread_mean"),
+        f"mean of {plain(c.name, 20)}": (found.shadow_mean, "spread_mean"),
+        "Kolmogorov-Smirnov": (found.kolmogorov_smirnov, "kolmogorov_smirnov"),
+        "Wasserstein": (found.wasserstein, "wasserstein"),
+    }
+    which = "a part, chosen by a hash of the pair's id" if found.is_part else "all pairs"
+    return h.table[
+        h.caption[f"The numbers that both decided, {found.items:,} of {which}: sizes of an effect, not tests."],
+        h.tbody[
+            (
+                h.tr[h.th(scope="row")[name], h.td(".n")[h.span(title=words.title(key))[number(value)]]]
+                for name, (value, key) in rows.items()
+            )
+        ],
+    ]
 
 
 def metrics(found: dict[str, Metric], words: Words) -> Node:

@@ -17,7 +17,7 @@ from shadowproxy.report.html.examples import examples
 from shadowproxy.report.html.first import first_screen, stamp
 from shadowproxy.report.html.gates import gates
 from shadowproxy.report.html.latency import latency
-from shadowproxy.report.html.outputs import confusion, fields, metrics
+from shadowproxy.report.html.outputs import confusion, fields, metrics, spread
 from shadowproxy.report.html.parts import labels, slices, versus
 from shadowproxy.report.record import Candidate, Report
 from shadowproxy.report.screen import Words, screen
@@ -94,6 +94,8 @@ def _sections(c: Candidate, words: Words) -> Iterator[Section]:
         yield "fields", "Fields that differ", fields(c, words)
         if c.confusion is not None:
             yield "classes", f"What {old} and {new} decided", confusion(c.confusion, c, words)
+        if c.spread is not None:
+            yield "spread", "How far the numbers lie apart", spread(c.spread, c, words)
         if c.metrics:
             yield "measures", "Measures of the comparison", metrics(c.metrics, words)
         yield "slices", "Slices and routes", slices(c, words)
