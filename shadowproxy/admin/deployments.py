@@ -5,6 +5,7 @@ Lines that are torn or of another make are passed over.
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,8 +21,8 @@ class History:
     """One reader's place in the file."""
 
     def __init__(self, state: str, bytes_read: int | None = 0) -> None:
-        """Begins after `bytes_read`; None: at the present end."""
-        self._path = Path(state) / FILE
+        """Begins after `bytes_read`; None: at the present end. Without a state directory there is no history."""
+        self._path = Path(state or os.devnull) / FILE
         self.bytes_read = _size(self._path) if bytes_read is None else bytes_read
 
     def read_new(self) -> list[dict[str, Any]]:

@@ -114,6 +114,8 @@ def _is_ramped(candidate: Candidate, reading: Reading) -> bool:
 
 
 def _read(state: str) -> dict[str, Trial]:
+    if not state:
+        return {}
     try:
         return msgspec.json.decode((Path(state) / FILE).read_bytes(), type=dict[str, Trial])
     except (OSError, msgspec.MsgspecError):

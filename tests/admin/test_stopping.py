@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
 from shadowproxy.admin.asking import Asker
 from shadowproxy.admin.reading import Reading
@@ -98,3 +100,13 @@ async def test_what_was_refused_is_asked_for_again(tmp_path: Path) -> None:
         await stopping.look(reading(START + seconds, record(), stop_on=("FAIL",)))
     assert supervisor.asked == [PAUSE, PAUSE]
     assert stopping.take() == []
+
+
+async def test_without_a_state_directory_nothing_is_written_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    supervisor = Supervisor()
+    await Stopping("", supervisor.asker).look(reading(START, record(), stop_on=("FAIL",)))
+    assert supervisor.asked == [PAUSE]
+    assert os.listdir(tmp_path) == []

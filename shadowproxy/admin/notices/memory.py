@@ -39,7 +39,9 @@ class Memory(msgspec.Struct):
 
 
 def read(state: str) -> Memory:
-    """What was remembered; nothing where there is no file, or one of another make."""
+    """What was remembered; nothing where there is no file, or one of another make, or no state directory."""
+    if not state:
+        return Memory()
     try:
         return msgspec.json.decode((Path(state) / FILE).read_bytes(), type=Memory)
     except (OSError, msgspec.MsgspecError):
@@ -47,7 +49,9 @@ def read(state: str) -> Memory:
 
 
 def write(state: str, name: str, data: bytes) -> None:
-    """A file of the state directory, whole or not at all. Raises OSError."""
+    """A file of the state directory, whole or not at all; nothing where there is none. Raises OSError."""
+    if not state:
+        return
     folder = Path(state)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     staged = folder / f".{name}.new"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
 from shadowproxy.admin.notices.notifier import Notifier
 from shadowproxy.admin.notices.webhooks import Courier
@@ -136,3 +138,15 @@ async def test_a_state_directory_that_cannot_be_written_stops_no_notice(tmp_path
         await one.look(reading(Notify(url=receiver.url, on=ALL), v2=record()))
         await receiver.until(len)
         await one.close(5)
+
+
+async def test_without_a_state_directory_nothing_is_written_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with receiving() as receiver:
+        one = Notifier("", Courier())
+        await one.look(reading(Notify(url=receiver.url, on=ALL), v2=record()))
+        await receiver.until(len)
+        await one.close(5)
+    assert os.listdir(tmp_path) == []
