@@ -53,6 +53,17 @@ def roles(pid: int) -> dict[str, list[int]]:
     return found
 
 
+def copied_share(place: Path) -> float:
+    """Copies sent of requests eligible, by the ledger's last word, once it has stopped; 0 where it has none."""
+    last: dict[tuple[object, object], dict[str, int]] = {}
+    for segment in pairs_directory(place).glob("ledger-*.jsonl"):
+        for line in segment.read_text(encoding="utf-8").splitlines():
+            row = json.loads(line)
+            last[row["candidate"], row["route"]] = row
+    eligible = sum(row["eligible"] for row in last.values())
+    return sum(row["sent"] for row in last.values()) / eligible if eligible else 0.0
+
+
 def count_pairs(place: Path) -> int:
     """Pairs on disk, once it has stopped."""
     segments = pairs_directory(place).glob("pairs-*.jsonl")

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -28,6 +28,8 @@ from bench.table import NAMES, markdown
 
 _CLONE = Path(__file__).parent.parent
 _BUDGET_US = 60
+_FEWEST = 0.5  # of the events that were due, below which a window shows nothing
+_ENOUGH = 0.98
 _EVENTS = 100_000  # a stream outlives its measurement
 
 
@@ -56,6 +58,8 @@ class Window:
     p50_ms: float
     p99_ms: float
     cpu_us: float
+    kept_up: float  # events that arrived, of those that were due
+    copied: float | None = None  # streams that the candidate got a copy of
 
 
 def measure_streaming(chosen: argparse.Namespace) -> Finding:
@@ -84,6 +88,7 @@ def measure_streaming(chosen: argparse.Namespace) -> Finding:
         tables=[markdown(columns, rows)],
         data={"rounds": [[asdict(each) for each in part] for part in found], "window_s": window_s},
         ratios=ratios,
+        warnings=[sentence for part in found for each in part for sentence in _doubts(each)],
         headline=[
             Headline(
                 f"worker's CPU an event, {case.title}",
@@ -94,6 +99,14 @@ def measure_streaming(chosen: argparse.Namespace) -> Finding:
         ],
         load=f"{rounds} rounds in turns of {window_s:g} s; in brackets what is added to no proxy at all; medians",
     )
+
+
+def _doubts(window: Window) -> Iterator[str]:
+    where = f"{NAMES.get(window.proxy, window.proxy)}, {window.case}"
+    if window.kept_up < _ENOUGH:
+        yield f"{where}: only {window.kept_up:.1%} of the events arrived in time"
+    if window.copied is not None and window.copied < _ENOUGH:
+        yield f"{where}: only {window.copied:.1%} of the streams were copied"
 
 
 def _of(windows: list[Window], case: str, proxy: str) -> Window:
@@ -108,7 +121,7 @@ def _row(case: Case, proxy: str, found: list[list[Window]]) -> list[str]:
         cells.append(f"{median(getattr(each, name) for each in mine):.2f}")
         if direct and proxy != "direct":
             added = median(getattr(a, name) - getattr(b, name) for a, b in zip(mine, direct, strict=True))
-            cells[-1] += f" (+{added:.2f})"
+            cells[-1] += f" ({added:+.2f})"
     used = "" if proxy == "direct" else f"{median(each.cpu_us for each in mine):.1f}"
     expected = case.streams * 1000 / case.gap_ms
     budget = f"≤ {_BUDGET_US}" if proxy == "shadowproxy" else ""
@@ -116,11 +129,11 @@ def _row(case: Case, proxy: str, found: list[list[Window]]) -> list[str]:
 
 
 def _measured(case: Case, proxy: str, proxy_core: int, load_core: int, window_s: float) -> Window:
-    with (
-        TemporaryDirectory(prefix="shadowproxy-bench-") as directory,
-        _standing(case, proxy, Path(directory), proxy_core, load_core) as (pid, port),
-    ):
-        return _window(case, proxy, pid, port, load_core, window_s)
+    with TemporaryDirectory(prefix="shadowproxy-bench-") as directory:
+        place = Path(directory)
+        with _standing(case, proxy, place, proxy_core, load_core) as (pid, port):
+            window = _window(case, proxy, pid, port, load_core, window_s)
+        return replace(window, copied=shadow.copied_share(place)) if PROXIES[proxy] else window
 
 
 def _window(case: Case, proxy: str, pid: int | None, port: int, core: int, window_s: float) -> Window:
@@ -135,10 +148,12 @@ def _window(case: Case, proxy: str, pid: int | None, port: int, core: int, windo
             used[index] = _cpu_ns(proxy, pid)
         outcome = json.loads(child.stdout.readline())
     expected = case.streams * window_s * 1000 / case.gap_ms
-    if outcome["ended"] or outcome["events"] < 0.9 * expected:
+    if outcome["ended"] or outcome["events"] < _FEWEST * expected:
         raise MeasurementError(f"{proxy} passed on {outcome['events']} of {expected:.0f} events: {outcome}")
     cpu_us = (used[1] - used[0]) / outcome["events"] / 1e3
-    return Window(case.name, proxy, outcome["events"], outcome["p50_ms"], outcome["p99_ms"], cpu_us)
+    return Window(
+        case.name, proxy, outcome["events"], outcome["p50_ms"], outcome["p99_ms"], cpu_us, outcome["events"] / expected
+    )
 
 
 def _cpu_ns(proxy: str, pid: int | None) -> int:

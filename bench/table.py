@@ -42,6 +42,8 @@ class Spread:
 
     def __str__(self) -> str:
         digits = 1 if self.high >= 10 else 2
+        if self.low == self.high:
+            return f"{self.middle:.{digits}f}"
         return f"{self.middle:.{digits}f} ({self.low:.{digits}f}–{self.high:.{digits}f})"
 
 
@@ -93,7 +95,8 @@ def latency_table(rounds: Sequence[Round], titles: Mapping[str, str], rates: Seq
     rows = []
     for scenario, title in titles.items():
         for proxy in dict.fromkeys(sample.proxy for each in rounds for sample in each):
-            mine = [s for each in rounds for s in each if (s.scenario, s.proxy) == (scenario, proxy)]
+            every = (s for each in rounds for s in each if s.rate_per_s is not None and _keeps_up(s))
+            mine = [s for s in every if (s.scenario, s.proxy) == (scenario, proxy)]
             if mine:
                 cells = [latency(rounds, scenario, proxy, rate, name) for rate in rates for name in ("p50", "p99")]
                 shares = [_known(getattr(s, name) for s in mine) for name in ("copied_share", "recorded_share")]
@@ -106,7 +109,7 @@ def latency(rounds: Sequence[Round], scenario: str, proxy: str, rate: float, nam
     if found is None:
         return "–"
     added = added_ms(rounds, scenario, proxy, rate, name)
-    return f"{found.middle:.2f}" + (f" (+{added.middle:.2f})" if added is not None and proxy != "direct" else "")
+    return f"{found.middle:.2f}" + (f" ({added.middle:+.2f})" if added is not None and proxy != "direct" else "")
 
 
 def added_ms(rounds: Sequence[Round], scenario: str, proxy: str, rate: float, name: str) -> Spread | None:
@@ -118,7 +121,7 @@ def added_ms(rounds: Sequence[Round], scenario: str, proxy: str, rate: float, na
 
 
 def throughput_table(rounds: Sequence[Round], titles: Mapping[str, str]) -> str:
-    """Answers per second when every connection asks again at once, and CPU of the core that each proxy has."""
+    """Answers per second when every connection asks again at once; a proxy may then let copies go."""
     rows = []
     for scenario, title in titles.items():
         for proxy in dict.fromkeys(sample.proxy for each in rounds for sample in each):
@@ -129,8 +132,11 @@ def throughput_table(rounds: Sequence[Round], titles: Mapping[str, str]) -> str:
             if found is not None:
                 peer = [_rate(each, scenario, "nginx") for each in rounds]
                 beside = spread(s.answers_per_s / p for each, p in zip(mine, peer, strict=True) for s in each if p)
-                rows.append([title, NAMES[proxy], f"{found.middle:,.0f}", "" if proxy == "nginx" else _cell(beside)])
-    return markdown(["request", "through", "answers/s", "× nginx"], rows)
+                shares = [s.copied_share for each in mine for s in each if s.copied_share is not None]
+                copied = f"{median(shares):.0%}" if shares else ""
+                relative = "" if proxy == "nginx" else _cell(beside)
+                rows.append([title, NAMES[proxy], f"{found.middle:,.0f}", relative, copied])
+    return markdown(["request", "through", "answers/s", "× nginx", "copies sent"], rows)
 
 
 def warnings(rounds: Sequence[Round]) -> list[str]:

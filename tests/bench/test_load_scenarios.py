@@ -21,7 +21,7 @@ from bench.measure import free_ports, wait_until_answering, wait_until_listening
 from bench.memory import hanging
 from bench.programs import find
 from bench.start import ready_s
-from bench.streaming import CASES, PROXIES, Case, Window, _measured, _row
+from bench.streaming import CASES, PROXIES, Case, Window, _doubts, _measured, _row
 
 CLONE = Path(runner.__file__).parent.parent
 CORE = max(os.sched_getaffinity(0))
@@ -64,14 +64,23 @@ def test_listeners_tell_how_old_each_event_is(tmp_path: Path) -> None:
 @needs_nginx
 def test_events_through_the_proxy_are_measured() -> None:
     case = Case("tiny", "3 streams", 3, 20)
-    window = _measured(case, "shadowproxy", CORE, CORE, 0.5)
-    assert window.events > 50
+    window = _measured(case, "shadowproxy, mirrored", CORE, CORE, 0.5)
+    assert window.events > 40
     assert window.cpu_us > 0
+    assert window.copied == 1.0
+
+
+def test_what_a_window_lacks_is_said() -> None:
+    assert list(_doubts(Window("few", "nginx", 100, 1.0, 2.0, 30.0, 1.0))) == []
+    assert list(_doubts(Window("few", "shadowproxy, mirrored", 100, 1.0, 2.0, 30.0, 0.9, 0.5))) == [
+        "shadowproxy, mirrored, few: only 90.0% of the events arrived in time",
+        "shadowproxy, mirrored, few: only 50.0% of the streams were copied",
+    ]
 
 
 def test_what_is_added_is_told_by_the_round() -> None:
     def window(proxy: str, p50: float) -> Window:
-        return Window("few", proxy, 100, p50, 2 * p50, 30.0)
+        return Window("few", proxy, 100, p50, 2 * p50, 30.0, 1.0)
 
     found = [[window("direct", 1.0), window("nginx", 1.5)], [window("direct", 5.0), window("nginx", 5.3)]]
     row = _row(CASES[0], "nginx", found)

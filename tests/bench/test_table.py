@@ -59,6 +59,16 @@ def test_a_round_without_the_peer_or_at_another_rate_gives_no_ratio() -> None:
     assert spread([]) is None
 
 
+def test_a_spread_of_one_is_one_figure() -> None:
+    assert (str(Spread(1.5, 1.5, 1.5)), str(Spread(12.0, 9.0, 15.0))) == ("1.50", "12.0 (9.0–15.0)")
+
+
+def test_copies_that_are_let_go_flat_out_are_said_there_and_nowhere_else() -> None:
+    flat_out = replace(OURS, rate_per_s=None, copied_share=0.4)
+    assert "100.00%" in latency_table([[replace(OURS, copied_share=1.0), flat_out]], TITLES, [RATE])
+    assert "40%" in throughput_table([[flat_out]], TITLES)
+
+
 def test_what_did_not_keep_up_is_left_out_and_said() -> None:
     slow = replace(OURS, answers_per_s=3000.0)
     assert cpu_us([[slow]], "mirror", "worker", RATE) is None
@@ -69,10 +79,10 @@ def test_the_cpu_table() -> None:
     budgets = {"mirror": {"worker": {"nginx": 0.8, "envoy": 0.45}}}
     envoy = replace(PEER, proxy="envoy", cpu_us={"envoy": 100.0})
     assert cpu_table([[PEER, OURS, envoy]], TITLES, [RATE], RATE, budgets).splitlines()[2:] == [
-        "| mirrored | nginx | 50.0 (50.0–50.0) |  |  | 0.50 (0.50–0.50) |  |",
-        "| mirrored | Envoy | 100.0 (100.0–100.0) | 2.00 (2.00–2.00) |  |  |  |",
-        "| mirrored | shadowproxy worker | 40.0 (40.0–40.0) | 0.80 (0.80–0.80) | ≤ 0.8 | 0.40 (0.40–0.40) | ≤ 0.45 |",
-        "| mirrored | shadowproxy recorder | 60.0 (60.0–60.0) | 1.20 (1.20–1.20) |  | 0.60 (0.60–0.60) |  |",
+        "| mirrored | nginx | 50.0 |  |  | 0.50 |  |",
+        "| mirrored | Envoy | 100.0 | 2.00 |  |  |  |",
+        "| mirrored | shadowproxy worker | 40.0 | 0.80 | ≤ 0.8 | 0.40 | ≤ 0.45 |",
+        "| mirrored | shadowproxy recorder | 60.0 | 1.20 |  | 0.60 |  |",
     ]
 
 
@@ -93,8 +103,8 @@ def test_the_latency_table_says_what_is_added_to_no_proxy_at_all() -> None:
 def test_the_throughput_table() -> None:
     flat_out = [replace(sample, rate_per_s=None, answers_per_s=n) for sample, n in ((PEER, 20_000.0), (OURS, 15_000.0))]
     assert throughput_table([flat_out], TITLES).splitlines()[2:] == [
-        "| mirrored | nginx | 20,000 |  |",
-        "| mirrored | shadowproxy | 15,000 | 0.75 (0.75–0.75) |",
+        "| mirrored | nginx | 20,000 |  | 100% |",
+        "| mirrored | shadowproxy | 15,000 | 0.75 | 100% |",
     ]
 
 
