@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from shadowproxy.report.assemble import Wishes
     from shadowproxy.report.record import Report
     from shadowproxy.report.scope import Scope
+    from shadowproxy.report.source import Source
     from shadowproxy.settings.snapshot import Snapshot
 
 
@@ -47,6 +50,7 @@ if TYPE_CHECKING:
 @click.option("--labels", metavar="FILE", help="True labels: .csv, .jsonl or .parquet with key, label and maybe ts.")
 @click.option("--on", type=click.Choice(["key", "id"]), default="key", show_default=True, help="What labels name.")
 @click.option("--admin", metavar="URL", help="Ask a running proxy: its log, judged by its configuration.")
+@click.option("--recompare", is_flag=True, help="Compare the stored answers again, by the rules of -c FILE.")
 @click.option("--no-examples", is_flag=True, help="Leave example pairs, their bodies and their ids out.")
 @click.option("--watch", is_flag=True, help="Print it again whenever the log has grown, until Ctrl-C; text only.")
 def command(
@@ -67,18 +71,21 @@ def command(
     labels: str | None,
     on: str,
     admin: str | None,
+    recompare: bool,
     no_examples: bool,
     watch: bool,
 ) -> int:
     from shadowproxy.report.assemble import Wishes
     from shadowproxy.report.scope import ScopeError
 
+    if recompare and config is None:
+        raise UsageProblem("--recompare: expected -c FILE, whose rules are those of today")
     if watch and (form != "text" or output is not None):
         raise UsageProblem("--watch: expected the text report on the terminal, without --format and -o")
     if admin is not None:
         own = {"PATH": paths, "-c": config, "--gate": gates, "--expect": expect, "--final": final, "--route": route,
                "--since": since, "--until": until, "--slice": part, "--labels": labels, "--no-examples": no_examples,
-               "--watch": watch}  # fmt: skip
+               "--watch": watch, "--recompare": recompare}  # fmt: skip
         if given := ", ".join(name for name, value in own.items() if value):
             raise UsageProblem(f"--admin: the proxy reads its own log by its own configuration, without {given}")
         return _of_proxy(admin, candidate, trial, form, output, inconclusive)
@@ -100,8 +107,8 @@ def command(
     if watch:
         from shadowproxy.cli.watch import watch as again
 
-        return again(lambda: _made(paths, wishes)[0], lambda: _files(paths))
-    found, named = _made(paths, wishes)
+        return again(lambda: _made(paths, wishes, recompare)[0], lambda: _files(paths))
+    found, named = _made(paths, wishes, recompare)
     if not has_pairs(found):
         click.echo(_no_pairs(named, found), err=True)
         return INCONCLUSIVE
@@ -152,7 +159,7 @@ def _no_pairs(named: str, found: Report) -> str:
     return no_pairs(named, found)
 
 
-def _made(paths: tuple[str, ...], wishes: Wishes) -> tuple[Report, str]:
+def _made(paths: tuple[str, ...], wishes: Wishes, recompare: bool = False) -> tuple[Report, str]:
     """The report, and what its log is called."""
     import duckdb
 
@@ -164,7 +171,9 @@ def _made(paths: tuple[str, ...], wishes: Wishes) -> tuple[Report, str]:
 
     try:
         source = find(paths)
-        with engine.opened() as con:
+        with tempfile.TemporaryDirectory(prefix="shadowproxy-recompare-") as scratch, engine.opened() as con:
+            if recompare:
+                source = _recompared(source, wishes, Path(scratch))
             return report(con, source, views.load_views(con, source), wishes), source.named
     except SourceMissing as e:
         raise RuntimeProblem(str(e)) from None
@@ -172,6 +181,19 @@ def _made(paths: tuple[str, ...], wishes: Wishes) -> tuple[Report, str]:
         raise RuntimeProblem(f"{source.named}: {engine.sentence(e)}") from None
     except (SourceUnknown, ScopeError, LabelsError) as e:
         raise UsageProblem(str(e)) from None
+
+
+def _recompared(source: Source, wishes: Wishes, folder: Path) -> Source:
+    from shadowproxy.report.recompare import recompared
+
+    assert wishes.snapshot is not None
+    shown = sys.stderr.isatty()
+
+    def tell(done: int, of: int) -> None:
+        if shown:
+            click.echo(f"\rcompared again: {done} of {of} segments", nl=done == of, err=True)
+
+    return recompared(source, wishes.snapshot.routes, folder, tell)
 
 
 def _files(paths: tuple[str, ...]) -> list[Path]:
