@@ -140,6 +140,7 @@ class Side:
             self._raw if is_plain else b"",
             content_type,
             self.assessed.lifted.stream if is_plain else None,
+            has_length=heads.value_of(self.head.fields, "content-length") is not None,
         )
 
     def fragment(self, with_body: bool) -> orjson.Fragment:

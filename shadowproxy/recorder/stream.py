@@ -4,6 +4,9 @@ For `text/event-stream` a part is an event with data (not the closing `[DONE]`);
 completed it. Of a protocol that is known the first token is the first event that carries a piece of the answer, and the
 server's own count of tokens divides the time from there to the last such event; else every event is one. For other
 answers, and for streams whose content coding hides where events end, a part is an arrival.
+
+An answer that comes in pieces is not yet a stream: one whose length stood in its head was whole before it was sent
+(MLServer and LiteLLM send head and body apart), and one piece has no course.
 """
 
 from __future__ import annotations
@@ -18,16 +21,24 @@ from shadowproxy.pairlog.record import Stream, ms
 
 
 def stream_of(
-    arrivals: list[tuple[int, int]], body: bytes, content_type: str | None, shape: Shape | None = None
+    arrivals: list[tuple[int, int]],
+    body: bytes,
+    content_type: str | None,
+    shape: Shape | None = None,
+    has_length: bool = False,
 ) -> Stream | None:
-    """`arrivals`: (ns since the exchange's start, bytes of the body so far); `body` as received, maybe a prefix.
+    """`arrivals`: (ns since the exchange's start, bytes of the body so far); `body` as received, maybe a prefix;
+    `has_length`: its head gave a Content-Length.
 
     `shape` is what comparison read of the same bytes, None where it read nothing. An empty body stands for one whose
     events cannot be told.
     """
     if not arrivals:
         return None
-    if not _is_event_stream(content_type) or not body:
+    is_sse = _is_event_stream(content_type)
+    if not is_sse and (has_length or len(arrivals) < 2):
+        return None
+    if not is_sse or not body:
         times = [at for at, _ in arrivals]
         return _stream(len(times), times, None)
     if shape is None:
@@ -37,12 +48,14 @@ def stream_of(
     return _stream(len(times), list(compress(times, shape.carries)), shape.tokens)
 
 
-def first_part_ns(arrivals: list[tuple[int, int]], body: bytes, content_type: str | None) -> int | None:
+def first_part_ns(
+    arrivals: list[tuple[int, int]], body: bytes, content_type: str | None, has_length: bool = False
+) -> int | None:
     """When the first part was there, whatever it carried; the rest is not looked at."""
     if not arrivals:
         return None
     if not _is_event_stream(content_type):
-        return arrivals[0][0]
+        return None if has_length or len(arrivals) < 2 else arrivals[0][0]
     first = next(iter_events(body, whole=True), None)
     return None if first is None else _times(arrivals, [first.end])[0]
 

@@ -65,8 +65,9 @@ class Tallies:
             if role and exchange.outcome and exchange.total >= 0:
                 self._durations(self._took, upstreams[role][0], role).observe(exchange.total)
             if exchange.arrivals and exchange.outcome:
-                kind = value_of(fields_of(exchange.head), "content-type")
-                first_ns = first_part_ns(frames.arrivals(exchange.arrivals), bytes(exchange.body), kind)
+                fields = fields_of(exchange.head)
+                kind, has_length = value_of(fields, "content-type"), value_of(fields, "content-length") is not None
+                first_ns = first_part_ns(frames.arrivals(exchange.arrivals), bytes(exchange.body), kind, has_length)
                 if first_ns is not None:
                     self._durations(self._first_tokens, upstreams[role][0], role).observe(first_ns)
 

@@ -6,7 +6,7 @@ import pytest
 
 from shadowproxy.compare.lift import lift_events
 from shadowproxy.pairlog.record import Stream
-from shadowproxy.recorder.stream import stream_of
+from shadowproxy.recorder.stream import first_part_ns, stream_of
 
 MS = 1_000_000
 SSE = "text/event-stream; charset=utf-8"
@@ -76,3 +76,18 @@ def test_of_a_known_protocol_tokens_count(pieces: tuple[bytes, ...], per_token: 
 
 def test_events_below_a_content_coding_are_arrivals() -> None:
     assert stream_of(at((10, 1), (12, 2)), b"", SSE) == Stream(2, 10.0, 2.0, 2.0)
+
+
+def test_an_answer_in_pieces_is_not_yet_a_stream() -> None:
+    arrivals = at((10, 1), (12, 2), (20, 3))
+    assert stream_of(arrivals, b"abc", "application/json", has_length=True) is None  # it was whole before it was sent
+    assert stream_of(arrivals[:1], b"abc", "application/json") is None  # one piece
+    assert first_part_ns(arrivals, b"abc", "application/json", has_length=True) is None
+    assert first_part_ns(arrivals, b"abc", "application/json") == 10 * MS
+    assert stream_of(at((7, 17)), b"event: x\ndata: y\n\n", SSE, has_length=True) == Stream(1, 7.0, None, None)
+
+
+def test_a_server_that_counts_no_tokens_does_not_count_them() -> None:
+    lifted = lift_events(b"".join(CHAT).replace(b'"completion_tokens":4', b'"completion_tokens":0'), ["openai-chat"])
+    assert lifted.stream is not None
+    assert lifted.stream.tokens is None

@@ -33,5 +33,5 @@ class Shape(NamedTuple):
 
 
 def count(value: Any) -> int | None:
-    """A count of tokens as a server states it; None for anything that is none."""
-    return value if value.__class__ is int and 0 <= value < 1 << 31 else None
+    """A count of tokens as a server states it; None for anything that is none. LiteLLM says 0 of completions."""
+    return value if value.__class__ is int and 0 < value < 1 << 31 else None
