@@ -7,6 +7,7 @@
 #   make bench-proof   the same with intervals: hours
 #   make bench-quick   ratios only, in under three minutes
 #   make campaign      the slow test campaigns
+#   make honesty       the verdict over simulated logs, naive tests beside it    ARGS="--logs 40 outages" is passed on
 #   make clean         removes $(VENV), caches and builds, never logs or state
 #
 # JOBS=1 runs the tests one after the other.
@@ -23,7 +24,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 INSTALL := $(PIP) install --constraint constraints.txt --build-constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench bench-quick bench-proof campaign clean
+.PHONY: help demo test lint bench bench-quick bench-proof campaign honesty clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -36,6 +37,9 @@ test: $(VENV)/.dev-ready
 
 campaign: $(VENV)/.dev-ready
 	@$(BIN)/python -m pytest -m campaign $(ARGS)
+
+honesty: $(VENV)/.dev-ready
+	@$(BIN)/python -m tests.stats.simulate $(ARGS)
 
 lint: $(VENV)/.dev-ready
 	@$(BIN)/python -m ruff check .

@@ -263,7 +263,7 @@ def _candidate(
         metrics=figures.metrics(counted, terms, wishes.final),
         slices=_slices(counted, terms, found),
         routes={
-            value: _segment(evidence, terms, found.get((name, value), []))
+            value: figures.segment(evidence, terms, found.get((name, value), []))
             for (name, value), evidence in sorted(counted.parts.items())
             if name == ROUTE
         },
@@ -335,14 +335,5 @@ def _slices(counted: Counted, terms: Terms, found: Mapping[Part, list[Finding]])
     parts = sorted(counted.parts.items(), key=lambda part: (part[0][0], -part[1].total("pairs"), part[0][1]))
     for (name, value), evidence in parts:
         if name != ROUTE:
-            slices.setdefault(name, {})[value] = _segment(evidence, terms, found.get((name, value), []))
+            slices.setdefault(name, {})[value] = figures.segment(evidence, terms, found.get((name, value), []))
     return slices
-
-
-def _segment(evidence: Evidence, terms: Terms, found: Sequence[Finding]) -> Segment:
-    return figures.segment(
-        evidence,
-        terms,
-        {one.metric: one.e_value for one in found},
-        [one.metric for one in found if one.flagged],
-    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,7 @@ from shadowproxy.stats.facts import Terms
 from shadowproxy.stats.interval import Interval
 from shadowproxy.stats.quantiles import shown
 from shadowproxy.stats.slices import LEAST_PAIRS as TOO_FEW_PAIRS
+from shadowproxy.stats.slices import Finding
 
 
 def counted_rate(count: int, n: int) -> Rate:
@@ -141,19 +142,21 @@ def incomparable(m: Measured, reasons: dict[str, int]) -> Incomparable:
     return Incomparable(share=share, reasons=reasons)
 
 
-def segment(evidence: Evidence, terms: Terms, e_values: Mapping[str, float], flagged: list[str]) -> Segment:
+def segment(evidence: Evidence, terms: Terms, found: Sequence[Finding]) -> Segment:
+    """One route or slice; `found`: what was looked at there, whose intervals are not computed again."""
     pairs = round(evidence.total("pairs"))
     m = Measured(evidence, terms, bare=pairs < TOO_FEW_PAIRS)
+    known = {one.metric: as_rate(one.interval) for one in found}
     return Segment(
         pairs=pairs,
         too_few=pairs < TOO_FEW_PAIRS,
-        error_rate_increase=m.error_rate_increase(),
+        error_rate_increase=known.get("error_rate_increase") or m.error_rate_increase(),
         disagreement=m.disagreement(),
         difference=m.changed(),
-        excess_disagreement=m.excess_disagreement(),
-        slower_share=m.slower_share(),
-        e_values=dict(e_values),
-        flagged=flagged,
+        excess_disagreement=known.get("excess_disagreement") or m.excess_disagreement(),
+        slower_share=known.get("slower_share") or m.slower_share(),
+        e_values={one.metric: one.e_value for one in found},
+        flagged=[one.metric for one in found if one.flagged],
     )
 
 
