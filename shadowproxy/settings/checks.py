@@ -173,6 +173,8 @@ def _flags_know_their_candidates(settings: Settings) -> Found:
 
 
 def _otel_can_be_sent(settings: Settings) -> Found:
+    if settings.otel is not None and "@" in settings.otel.to:
+        yield ("otel", "to"), "expected a URL without user and password; give credentials in otel.headers"
     if settings.otel is not None and not is_installed("opentelemetry.exporter.otlp.proto.http"):
         yield ("otel",), "expected the extra otel to be installed: pip install 'shadowproxy[otel]'"
 
