@@ -95,7 +95,7 @@ def test_an_export_is_the_same_log(path: Path, tmp_path: Path, capsys: Captured)
     assert sorted(file.name.partition("-")[0] for file in target.iterdir()) == ["bodies", "ledger", "pairs"]
     documents = []
     for log in (path, target):
-        assert call(["report", str(log), "--format", "json"]) == 0
+        assert call(["report", str(log), "--format", "json"]) == 3  # of 27 pairs nothing can be said
         document = json.loads(capsys.readouterr().out)
         documents.append(document["candidates"]["v2"]["errors"])
     assert documents[0] == documents[1]

@@ -141,5 +141,6 @@ def test_a_directory_too_deep_for_a_socket_is_said_and_removed(tmp_path: Path, m
 
 def test_no_place_for_the_directory_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
+    monkeypatch.setattr(sockets, "LONGEST_PATH", 1000)
     with pytest.raises(StartError, match=r"cannot make a directory for the recorder's socket: .*; set TMPDIR"):
         sockets.RuntimeDirectory()
