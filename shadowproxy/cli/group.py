@@ -102,6 +102,11 @@ COMMANDS: Final[Mapping[str, Entry]] = MappingProxyType(
                 "shadowproxy replay ./shadow-pairs --to v3=http://127.0.0.1:9004 --speed 2 --pairs ./replayed",
             ),
         ),
+        "scorecard": Entry(
+            "shadowproxy.cli.scorecard",
+            "ML Test Score evidence from the log.",
+            ("shadowproxy scorecard", "shadowproxy scorecard ./shadow-pairs --answers answers.yaml"),
+        ),
         "sql": Entry(
             "shadowproxy.cli.sql",
             "Query the pair log with DuckDB.",
