@@ -131,9 +131,9 @@ async def test_a_stranger_s_text_is_text(
         await expect(page.locator("#candidate-v2 svg.interval")).to_have_count(2)
         await expect(page.locator("#candidate-v2 .u-wrap").first).to_be_visible()
         pair = page.locator("#candidate-v2 button.pair").first
-        await expect(pair).to_be_visible(timeout=15_000)
+        await expect(pair).to_be_visible()
         await pair.press("Enter")  # by keyboard
-        await expect(page.locator("#candidate-v2 .beside mark").first).to_be_visible(timeout=30_000)
+        await expect(page.locator("#candidate-v2 .beside mark").first).to_be_visible()
         assert await page.locator("main script, main img").count() == 0
         assert await too_wide(page) == []
         assert seen.complaints == []
@@ -195,7 +195,7 @@ async def test_a_lost_connection_is_said_and_found_again(tmp_path: Path, monkeyp
         await page.reload()
         await expect(page.locator("#banners")).to_contain_text("No connection to the proxy")
         await page.unroute("**/api/v1/events")
-        await expect(page.locator("#candidate-v2")).to_be_visible(timeout=15_000)
+        await expect(page.locator("#candidate-v2")).to_be_visible()
         await expect(page.locator("#banners")).not_to_contain_text("No connection to the proxy")
 
 

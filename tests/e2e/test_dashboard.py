@@ -11,12 +11,10 @@ from pathlib import Path
 
 from playwright.async_api import Locator, expect
 
-from tests.support.browser import needs_chromium, opened
+from tests.support.browser import PATIENCE_MS, needs_chromium, opened
 from tests.support.load import returns_the_body
 from tests.support.proxy import Proxy
 from tests.support.upstream import Connection, Request, Upstream, response
-
-PATIENCE_MS = 30_000
 
 
 def decides_otherwise_now_and_then(connection: Connection, request: Request) -> None:
@@ -86,8 +84,6 @@ async def test_figures_follow_the_traffic_and_buttons_do_what_they_say(tmp_path:
         try:
             async with opened(viewport={"width": 1280, "height": 1000}) as seen:
                 page = seen.page
-                page.set_default_timeout(PATIENCE_MS)
-                expect.set_options(timeout=PATIENCE_MS)
                 await page.goto(proxy.admin_url)
                 card = page.locator("#candidate-v2")
                 logged = card.locator(".live dd").nth(4)

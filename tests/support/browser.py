@@ -9,9 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Page, async_playwright, expect
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+PATIENCE_MS = 60_000  # of every wait, on a busy machine too
+expect.set_options(timeout=PATIENCE_MS)
 
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
 
@@ -36,6 +39,7 @@ async def opened(**context: Any) -> AsyncIterator[Opened]:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         try:
             page = await (await browser.new_context(**context)).new_page()
+            page.set_default_timeout(PATIENCE_MS)
             seen = Opened(page)
             page.on("console", lambda message: seen.complaints.append(f"{message.type}: {message.text}"))
             page.on("pageerror", lambda error: seen.complaints.append(f"thrown: {error}"))
