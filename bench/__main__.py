@@ -21,6 +21,8 @@ EXPERIMENTS: dict[str, tuple[str, bool]] = {
     "workers": ("CPU per request with one, two and four workers", False),
     "growth": ("whether a request costs more the longer it runs and the more connections are open", True),
     "start": ("time to ready, and to say --help", True),
+    "report": ("how long the report takes on a million pairs, and on ten", False),
+    "compare": ("what comparing two answers costs", True),
     "generator": ("the load itself beside wrk", False),
     "isolation": ("production beside candidates that misbehave, and beside nginx's and Envoy's mirror", False),
 }

@@ -6,11 +6,14 @@ score and a box. Exits 1 where a limit is missed.
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 import time
 from collections.abc import Callable
 
+from bench.experiment import Experiment, Finding
+from bench.table import markdown
 from shadowproxy.compare import Answer, Comparison, Rules, assess, compare, compile_rules
 from shadowproxy.settings.snapshot import Prediction, Route
 
@@ -65,6 +68,24 @@ def measured(rounds: int = ROUNDS) -> dict[str, tuple[str, float]]:
         "yardstick": ("the yardstick: [None for _ in range(1000)]", lambda: [None for _ in range(1000)]),
     }
     return {name: (words, cost_us(call, rounds)) for name, (words, call) in calls.items()}
+
+
+def measure_compare(chosen: argparse.Namespace) -> Finding:
+    found = measured()
+    rows = [
+        [words, f"{us:.1f}", f"≤ {LIMITS_US[name]:g}" if name in LIMITS_US else ""]
+        for name, (words, us) in found.items()
+    ]
+    yardstick = found["yardstick"][1]
+    return Finding(
+        tables=[markdown(["one thread, 2.2 KB of JSON", "µs", "limit"], rows)],
+        data={name: us for name, (_, us) in found.items()},
+        ratios={f"{name} to yardstick": us / yardstick for name, (_, us) in found.items() if name != "yardstick"},
+        load=f"the best of {ROUNDS} rounds of {CALLS} calls",
+    )
+
+
+EXPERIMENT = Experiment("compare", __doc__ or "", measure_compare, cores=1)
 
 
 def main() -> int:

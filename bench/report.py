@@ -18,6 +18,8 @@ import time
 from pathlib import Path
 from typing import Final
 
+from bench.experiment import Effort, Experiment, Finding, Headline
+from bench.table import markdown
 from shadowproxy.pairlog import columns, database
 from shadowproxy.pairlog.restore import lines
 from shadowproxy.report import schema as reading
@@ -133,6 +135,38 @@ def scan(path: Path) -> float:
         files = sorted(path.glob("pairs-*.jsonl"))
         database.over_lines(con, "CREATE OR REPLACE TABLE t AS SELECT * FROM $LINES", reading.PAIRS, files)
     return time.perf_counter() - began
+
+
+_SIZES: Final = {Effort.QUICK: (100_000,), Effort.POINT: (1_000_000,), Effort.PROOF: (1_000_000, 10_000_000)}
+_ROUNDS: Final = 3
+
+
+def measure_report(chosen: argparse.Namespace) -> Finding:
+    rows, runs, headlines = [], {}, []
+    for pairs in _SIZES[chosen.effort]:
+        path = made(chosen.cache, pairs)
+        rounds = [report(path) for _ in range(_ROUNDS)]
+        runs[str(pairs)] = rounds
+        wall, cpu, _ = sorted(rounds)[_ROUNDS // 2]
+        peak = max(each for _, _, each in rounds)
+        goal = GOALS.get(("parquet", pairs))
+        limit = f"≤ {goal:g} s" if goal else ""
+        rows.append([f"{pairs:,}", f"{wall:.2f}", limit, f"{cpu:.2f}", f"{peak / (1 << 20):,.0f} MiB", "≤ 1,024 MiB"])
+        headlines.append(Headline(f"`report` on {pairs:,} pairs", f"{wall:.2f} s", limit))
+    columns_ = ["pairs, as Parquet", "wall, s", "goal", "CPU, s", "peak memory", "goal"]
+    return Finding(
+        tables=[markdown(columns_, rows)],
+        data={"rounds": runs},
+        headline=headlines,
+        load=f"the command as a user runs it, median of {_ROUNDS}",
+    )
+
+
+def _options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--cache", type=Path, default=Path("bench-cache"), help="where made-up logs are kept")
+
+
+EXPERIMENT: Final = Experiment("report", __doc__ or "", measure_report, options=_options, cores=1)
 
 
 def main() -> int:
