@@ -79,7 +79,8 @@ def _csv(con: duckdb.DuckDBPyConnection, question: str) -> str:
 
 
 def _json(con: duckdb.DuckDBPyConnection, question: str) -> str:
-    rows = con.execute(f"SELECT CAST(to_json(answer) AS VARCHAR) FROM (\n{question}\n) AS answer").fetchall()
+    # A column of that name would be taken for the row.
+    rows = con.execute(f'SELECT CAST(to_json("whole row") AS VARCHAR) FROM (\n{question}\n) AS "whole row"').fetchall()
     return "[" + ",\n ".join(str(row[0]) for row in rows) + "]\n"
 
 
