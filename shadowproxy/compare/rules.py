@@ -21,6 +21,7 @@ from shadowproxy.compare.tolerance import BY_DATATYPE, EXACT, Tolerance, wider
 
 _REVISION = 2
 _HEADER = "header:"
+BY = " by "  # between a list's path and the member that its objects are paired by
 
 
 # The settings live floors above this room, so what is read of a route is said by shape.
@@ -196,7 +197,7 @@ def compile_rules(route: RouteSettings, scores: tuple[OwnScore, ...] = ()) -> Ru
     tolerance = Tolerance(compare.absolute, compare.relative)
     marks = (
         *(Mark(_path("compare.ignore", text), ignored=True) for text in compare.ignore if not text.startswith(_HEADER)),
-        *(Mark(_path("compare.unordered", text), unordered=True) for text in compare.unordered),
+        *(_unordered(text) for text in compare.unordered),
     )
     ignored = {text.removeprefix(_HEADER).strip().lower() for text in compare.ignore if text.startswith(_HEADER)}
     own = _prediction(route.prediction, tolerance) if route.prediction is not None else None
@@ -211,6 +212,12 @@ def compile_rules(route: RouteSettings, scores: tuple[OwnScore, ...] = ()) -> Ru
         by_request={},
         by_headers={},
     )
+
+
+def _unordered(text: str) -> Mark:
+    """Where objects cannot be paired by their member, as one lacks it or it is repeated, they are a multiset."""
+    path, by, member = text.partition(BY)
+    return Mark(_path("compare.unordered", path.strip()), unordered=True, key=member.strip() if by else None)
 
 
 def _steps(path: str) -> Steps:

@@ -243,6 +243,7 @@ DefiniteJsonPath = Annotated[str, BeforeValidator(_parsed(syntax.definite_json_p
 JsonValue = Annotated[Any, BeforeValidator(_read_any), WithJsonSchema({})]
 ItemKey = Annotated[str, BeforeValidator(_parsed(syntax.item_key)), _schema()]
 Preset = Annotated[str, BeforeValidator(_parsed(syntax.preset)), WithJsonSchema({"enum": [*NAMES]})]
+Unordered = Annotated[str, BeforeValidator(_parsed(syntax.unordered)), _schema(r"^\$", examples=["$.outputs by name"])]
 Ignored = Annotated[str, BeforeValidator(_parsed(syntax.ignored)), _schema(r"^(\$|header:)")]
 SampleKey = Annotated[
     str,

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from shadowproxy.compare.jsonpath import compile_path
 from shadowproxy.compare.presets import NAMES
+from shadowproxy.compare.rules import BY
 from shadowproxy.settings.problem import suggestion
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
@@ -254,6 +255,14 @@ def ignored(text: str) -> str:
         header_name(text.removeprefix("header:"))
         return text
     return json_path(text)
+
+
+def unordered(text: str) -> str:
+    """A JSONPath to a list whose order does not matter; `PATH by MEMBER` pairs the objects in it by that member."""
+    path, by, member = text.partition(BY)
+    if by and not member.strip():
+        raise ValueError(f"expected the name of a member behind {BY.strip()!r}, there was {text!r}")
+    return f"{json_path(path.strip())}{BY}{member.strip()}" if by else json_path(text)
 
 
 def path_glob(text: str) -> str:

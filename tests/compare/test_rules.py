@@ -8,6 +8,7 @@ import pytest
 
 from shadowproxy.compare import compile_rules
 from shadowproxy.settings.snapshot import Compare, Match, Prediction, Route
+from tests.compare.exchanges import compared, kinds, rules
 
 REFUSED = [
     (Route(protocol="grpc"), "protocol: expected one of auto, none, open-inference"),
@@ -55,3 +56,10 @@ def test_the_digest_stays_where_nothing_of_comparison_changes() -> None:
     b = Route(name="x", match=Match(path="/x"), key="id", compare=Compare(ignore=("$.b", "$.a"), headers=("B", "a")))
     assert compile_rules(a).digest == compile_rules(b).digest
     assert len(compile_rules(a).digest) == 12
+
+
+def test_an_unordered_list_is_paired_by_a_member_or_is_a_multiset() -> None:
+    by = rules(unordered=("$.rows by id",))
+    a = b'{"rows": [{"id": 1, "x": 1}, {"id": 2, "x": 2}]}'
+    assert kinds(compared(a, b'{"rows": [{"id": 2, "x": 3}, {"id": 1, "x": 1}]}', by)) == [("$.rows[1].x", "value")]
+    assert compared(b'{"rows": [{"x": 1}, {"x": 2}]}', b'{"rows": [{"x": 2}, {"x": 1}]}', by).result == "same"

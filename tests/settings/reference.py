@@ -65,6 +65,7 @@ _KINDS: Final = {
     "DefiniteJsonPath": "JSONPath",
     "JsonValue": "value",
     "Ignored": "JSONPath",
+    "Unordered": "JSONPath",
     "SampleKey": "source",
     "JoinKey": "source",
     "SliceSource": "source",

@@ -82,6 +82,7 @@ VALUES = [
     ("routes: []", "routes", ()),
     ("compare: {tolerance: {relative: 1e-6}}", "compare.relative", 1e-6),
     ("compare: {tolerance: {relative: 1e-6}}", "routes.0.compare.relative", 1e-6),
+    ("compare: {unordered: ['$.a', '$.b  by  id']}", "compare.unordered", ("$.a", "$.b by id")),
     ("compare: {ignore: ['$.a', header:Date]}", "compare.ignore", ("$.a", "header:Date")),
     ("statistics: {coverage: 0.9}", "statistics.coverage", 0.9),
     ("pairs: {redact: {query: [], how: remove}}", "pairs.redact", s.Redact(query=(), how="remove")),

@@ -97,6 +97,8 @@ ROWS = [
      "2: compare.ignore[0]: expected a JSONPath such as $.items[*].label, there was 'a.b'; did you mean $.a.b?"),
     ("compare: {unordered: ['$.a[']}", "2: compare.unordered[0]: '$.a[' is not a JSONPath that can be used here: "
      "expected [n], [*] or ['name'] at '['"),
+    ("compare: {unordered: ['$.a by ']}",
+     "2: compare.unordered[0]: expected the name of a member behind 'by', there was '$.a by '"),
     ("compare: {ignore: ['header:a b']}",
      "2: compare.ignore[0]: expected the name of a header, there was 'a b'"),
     ("gates: [error_rate<=1%]", "2: gates[0]: expected one of the gate metrics, there was 'error_rate'; "

@@ -47,7 +47,9 @@ class Compare(Section):
     up_to: f.Size = optional("256KiB", "Longer bodies are compared as bytes, not value by value.")
     ignore: tuple[f.Ignored, ...] = optional((), "JSONPaths, and header:NAME, that are not compared.")
     tolerance: Tolerance = optional(Tolerance(), "When two numbers count as equal.")
-    unordered: tuple[f.JsonPath, ...] = optional((), "JSONPaths of lists whose order does not matter.")
+    unordered: tuple[f.Unordered, ...] = optional(
+        (), "JSONPaths of lists whose order does not matter; PATH by MEMBER pairs their objects by that member."
+    )
     headers: tuple[f.HeaderName, ...] = optional(("content-type",), "Answer headers that are compared.")
 
 
