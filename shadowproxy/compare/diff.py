@@ -311,11 +311,11 @@ class _Walk:
 
 
 def _is_map(a: dict[str, Any], b: dict[str, Any]) -> bool:
-    """Whether the names of two objects are data rather than names of fields."""
-    larger = a if len(a) >= len(b) else b
-    if len(larger) > _MOST_NAMES:
+    """Whether the names of two objects are data rather than names of fields; the same whichever stands first."""
+    if len(a) > _MOST_NAMES or len(b) > _MOST_NAMES:
         return True
-    return 2 * sum(len(name) > _LONGEST_NAME or _is_id(name) for name in larger) > len(larger)
+    ids = sum(len(name) > _LONGEST_NAME or _is_id(name) for names in (a, b) for name in names)
+    return 2 * ids > len(a) + len(b)
 
 
 @lru_cache(maxsize=4096)  # of short names only: names come from bodies

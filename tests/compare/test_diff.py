@@ -253,3 +253,27 @@ def test_ignoring_the_places_that_differ_leaves_no_difference(a: Any, b: Any) ->
 @given(st.lists(SCALARS, max_size=6).flatmap(lambda a: st.tuples(st.just(a), st.permutations(a))))
 def test_a_permutation_is_the_same_multiset(pair: tuple[list[Any], list[Any]]) -> None:
     assert found(*pair, unordered("$")) == []
+
+
+MAPS: Any = [
+    # production, other, differences
+    ({"a": {"17": 1}}, {"a": {"17": 2}}, [("$.a.*", "value", 1, 2)]),
+    ({"2026-03-01": 1}, {}, [("$.*", "missing", 1, None)]),
+    ({"n02123045": 0.5}, {"n02123046": 0.5}, [("$.*", "missing", 0.5, None), ("$.*", "extra", None, 0.5)]),
+    ({"bob@example.org": {"age": 1}}, {"bob@example.org": {"age": 2}}, [("$.*.age", "value", 1, 2)]),
+    ({"x" * 65: 1}, {"x" * 65: 2}, [("$.*", "value", 1, 2)]),
+    ({"label": "a", "17": 1}, {"label": "b", "17": 1}, [("$.label", "value", "a", "b")]),  # one id makes no map
+    ({"golden retriever": 1}, {"golden retriever": 2}, [("$['golden retriever']", "value", 1, 2)]),
+    ({"*": 1}, {"*": 2}, [("$['*']", "value", 1, 2)]),  # a member's name, no wildcard
+    ({f"class_{i}a": 0 for i in "bcdefghijklmnopqrstuvwxyz"}, {}, 25),
+    ({f"class_{i}": 0 for i in range(51)}, {f"class_{i}": i // 50 for i in range(51)}, [("$.*", "value", 0, 1)]),
+]
+
+
+@pytest.mark.parametrize(("production", "other", "expected"), MAPS)
+def test_names_that_are_data_do_not_become_paths(production: Any, other: Any, expected: Any) -> None:
+    shown = found(production, other)
+    if isinstance(expected, int):
+        assert len({path for path, *_ in shown}) == expected
+    else:
+        assert shown == expected
