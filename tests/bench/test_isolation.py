@@ -74,6 +74,13 @@ def test_the_goal_is_a_tenth_and_a_millisecond() -> None:
     assert isolation.p99_ratio([alone, window("hangs", "shadowproxy", 22.0)], "hangs") == pytest.approx(1.1)
 
 
+def test_a_goal_is_missed_where_the_median_s_interval_lies_above_it() -> None:
+    """For 20 values the 95 % interval of the median begins at the 6th (David & Nagaraja, Order Statistics, §7.1)."""
+    assert isolation.low_end([float(n) for n in range(20)]) == 5.0
+    assert isolation.low_end([3.0]) == 3.0
+    assert isolation.low_end([3.0, -1.0, 4.0]) == -1.0
+
+
 def test_the_table_has_a_row_a_case_and_a_column_a_proxy() -> None:
     hangs = [case for case in CASES if case.name == "hangs"]
     text = isolation.table(
