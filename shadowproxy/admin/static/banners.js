@@ -22,7 +22,9 @@ export function banners(status, records, seen, connection) {
 
 function* ofProxy(status) {
   const recorder = status.recorder;
-  if (!recorder || recorder.state !== "ready") {
+  if (status.draining) {
+    // it leaves with the proxy, and what it had is on the disk by then
+  } else if (!recorder || recorder.state !== "ready") {
     yield ["bad", "The recorder is down: answers are served, but no pair is written."];
   } else if (recorder.healthy === false) {
     yield ["bad", `The recorder is unwell: ${plain(recorder.note || "it does not say why")}.`];
