@@ -46,10 +46,14 @@ def source_of(paths: tuple[str, ...]) -> Source:
 def report_on(paths: tuple[str, ...], wishes: Wishes) -> Report:
     from shadowproxy.report import engine, views
     from shadowproxy.report.assemble import report
+    from shadowproxy.report.source import reading
 
-    with told(), engine.opened() as con:
-        source = source_of(paths)
-        return report(con, source, views.load_views(con, source), wishes)
+    def made(source: Source) -> Report:
+        with engine.opened() as con:
+            return report(con, source, views.load_views(con, source), wishes)
+
+    with told():
+        return reading(paths, made)
 
 
 def scope_of(since: str | None = None, until: str | None = None, **more: Any) -> Scope:

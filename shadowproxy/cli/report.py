@@ -167,18 +167,20 @@ def _made(paths: tuple[str, ...], wishes: Wishes, recompare: bool = False) -> tu
     from shadowproxy.report.assemble import report
     from shadowproxy.report.labels import LabelsError
     from shadowproxy.report.scope import ScopeError
-    from shadowproxy.report.source import SourceMissing, SourceUnknown, find
+    from shadowproxy.report.source import DEFAULT_PATH, SourceMissing, SourceUnknown, reading
 
-    try:
-        source = find(paths)
+    def made(source: Source) -> tuple[Report, str]:
         with tempfile.TemporaryDirectory(prefix="shadowproxy-recompare-") as scratch, engine.opened() as con:
             if recompare:
                 source = _recompared(source, wishes, Path(scratch))
             return report(con, source, views.load_views(con, source), wishes), source.named
+
+    try:
+        return reading(paths, made)
     except SourceMissing as e:
         raise RuntimeProblem(str(e)) from None
     except duckdb.Error as e:
-        raise RuntimeProblem(f"{source.named}: {engine.sentence(e)}") from None
+        raise RuntimeProblem(f"{', '.join(paths) or DEFAULT_PATH}: {engine.sentence(e)}") from None
     except (SourceUnknown, ScopeError, LabelsError) as e:
         raise UsageProblem(str(e)) from None
 

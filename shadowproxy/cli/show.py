@@ -20,10 +20,10 @@ def command(id_: str, paths: tuple[str, ...], as_json: bool) -> int:
     from shadowproxy.cli.screen import put_lines
     from shadowproxy.report import show
     from shadowproxy.report.find import Ambiguous, Unknown, pairs_of
-    from shadowproxy.report.source import SourceMissing, SourceUnknown, find
+    from shadowproxy.report.source import SourceMissing, SourceUnknown, reading
 
     try:
-        pairs = pairs_of(find(paths), id_)
+        pairs = reading(paths, lambda source: pairs_of(source, id_))
     except (SourceMissing, Unknown) as e:
         raise RuntimeProblem(str(e)) from None
     except (SourceUnknown, Ambiguous) as e:

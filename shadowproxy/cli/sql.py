@@ -22,11 +22,11 @@ def command(query: str, paths: tuple[str, ...], form: str) -> int:
     from shadowproxy.cli.screen import put
     from shadowproxy.report import engine
     from shadowproxy.report.select import QueryError, select
-    from shadowproxy.report.source import SourceMissing, SourceUnknown, find
+    from shadowproxy.report.source import SourceMissing, SourceUnknown, reading
     from shadowproxy.report.words import plain
 
     try:
-        answer = select(find(paths), query, form)
+        answer = reading(paths, lambda source: select(source, query, form))
     except SourceMissing as e:
         raise RuntimeProblem(str(e)) from None
     except duckdb.Error as e:

@@ -66,6 +66,11 @@ def of_sources(loaded: Loaded) -> list[str]:
     said = []
     if loaded.torn_lines:
         said.append(f"{loaded.torn_lines} half-written line(s) at the end of a file were left out.")
+    if loaded.without_bodies:
+        said.append(
+            f"{loaded.without_bodies} segment(s) of the log keep no bodies any more (`pairs.keep`): figures need none; "
+            "`show`, `replay` and `--recompare` cannot use theirs."
+        )
     if loaded.bad_lines:
         said.append(f"{loaded.bad_lines} line(s) are no records of a pair log and were left out.")
     return said

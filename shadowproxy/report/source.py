@@ -7,13 +7,18 @@ either. The bodies of a segment of columns are found beside it.
 from __future__ import annotations
 
 import glob
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
+
+import duckdb
 
 from shadowproxy.pairlog import reader
 from shadowproxy.pairlog.names import COLUMNS, LINES, bodies_of
 from shadowproxy.pairlog.reader import is_columns
+
+T = TypeVar("T")
 
 DEFAULT_PATH = "./shadow-pairs"
 _FORMS = frozenset({f".{LINES}", f".{COLUMNS}"})
@@ -74,6 +79,17 @@ def find(paths: Sequence[str]) -> Source:
     wanted = tuple(paths) or (DEFAULT_PATH,)
     log = reader.find(_known(path) for named in wanted for path in _expand(named))
     return Source(wanted, log.pair_files, log.ledger_files)
+
+
+def reading(paths: Sequence[str], work: Callable[[Source], T]) -> T:
+    """`work` on the log. A segment that becomes columns while it is read is looked for again; raises as `find` does."""
+    while True:
+        source = find(paths)
+        try:
+            return work(source)
+        except (FileNotFoundError, duckdb.IOException):
+            if find(paths) == source:
+                raise
 
 
 def _expand(named: str) -> list[Path]:

@@ -43,6 +43,7 @@ class Loaded:
     pairs: int
     torn_lines: int
     bad_lines: int
+    without_bodies: int = 0  # segments whose bodies are kept no longer
 
 
 def load_views(con: duckdb.DuckDBPyConnection, source: Source) -> Loaded:
@@ -53,7 +54,8 @@ def load_views(con: duckdb.DuckDBPyConnection, source: Source) -> Loaded:
     (pairs,) = con.execute("SELECT count(*) FROM pairs").fetchone() or (0,)
     torn = [torn_lines_of(file) for file in (*source.pairs, *source.ledgers)]
     of_lines = sum(torn_lines_of(file) for file in (*source.lines, *source.ledger_lines))
-    return Loaded(source.files, int(pairs), sum(torn), max(0, bad_pairs + bad_ledgers - of_lines))
+    bad = max(0, bad_pairs + bad_ledgers - of_lines)
+    return Loaded(source.files, int(pairs), sum(torn), bad, len(source.without_bodies))
 
 
 def load_bodies(con: duckdb.DuckDBPyConnection, source: Source) -> None:

@@ -16,7 +16,7 @@ from shadowproxy.pairlog.convert import convert
 from shadowproxy.report.find import pairs_of
 from shadowproxy.report.render import as_json
 from shadowproxy.report.select import select
-from shadowproxy.report.source import find
+from shadowproxy.report.source import Source, find, reading
 from tests.support.pairs import PairLog, answer, compared, differing, differs, incomparable, noisy, refused, timed_out
 from tests.support.reports import report_on
 
@@ -132,4 +132,26 @@ def test_without_their_bodies_pairs_are_still_shown(forms: dict[str, Path], tmp_
     (first, _) = pairs_of(find([str(folder)]), "p0-7")
     assert (first["production"]["body"], first["production"]["body_encoding"]) == (None, "not_stored")
     assert first["production"]["body_bytes"] == 14
-    assert document(folder)["candidates"] == document(forms["lines"])["candidates"]
+    said = document(folder)
+    assert said["candidates"] == document(forms["lines"])["candidates"]
+    assert [hint for hint in said["hints"] if "no bodies any more" in hint] == [said["hints"][-1]]
+    assert said["hints"][-1].startswith("4 segment(s) of the log keep no bodies")
+
+
+def test_a_segment_that_becomes_columns_while_it_is_read_is_read_as_columns(
+    forms: dict[str, Path], tmp_path: Path
+) -> None:
+    folder = tmp_path / "log"
+    shutil.copytree(forms["lines"], folder)
+    asked: list[Source] = []
+
+    def ask(source: Source) -> str:
+        asked.append(source)
+        if len(asked) == 1:
+            to_columns(folder, lambda stem: True)
+        return select(source, "SELECT count(*) AS n FROM pairs", "csv")
+
+    assert reading([str(folder)], ask) == "n\n480\n"
+    assert len(asked) == 2
+    with pytest.raises(FileNotFoundError):  # what is missing for another reason is told at once
+        reading([str(folder)], lambda source: (tmp_path / "nowhere").read_text())
