@@ -1,6 +1,6 @@
 """A canary ramp's driver: it holds each share for its time, and lets the candidate's live verdict decide.
 
-    FAIL                                                ──▶ rolled back at once
+    FAIL, or a gate that what happens now breaks        ──▶ rolled back at once
     the share was held, and judged since it began       ──▶ the next share; after the last one, a promotion
 
 Law: what is known of a ramp lies with the supervisor, so a driver that dies is succeeded by one that goes on. While
@@ -63,8 +63,8 @@ class Rollout:
         name = ramp["candidate"]
         evidence = await self._view.evidence(name)
         verdict = await self._view.verdicts.of(name)
-        if evidence["verdict"] == "FAIL":
-            await self._ask("rollback", ramp, evidence, reason=evidence["headline"] or "the verdict is FAIL")
+        if evidence["verdict"] == "FAIL" or (verdict is not None and has_turned(verdict)):
+            await self._ask("rollback", ramp, evidence, reason=evidence["headline"] or "its gates")
         elif verdict is not None and is_due(ramp, self._view.verdicts.judged_at_s * 1000, time.time() * 1000):
             await self._ask("climb", ramp, evidence)
         else:
@@ -73,6 +73,20 @@ class Rollout:
     async def _ask(self, verb: str, ramp: Mapping[str, Any], evidence: Mapping[str, Any], **more: Any) -> None:
         wish = {"candidate": ramp["candidate"], "step": ramp["step"], "by": BY, "evidence": evidence, **more}
         await self._view.asker.ask(verb, CHANGE_S, {**wish, "force": ramp["forced"]})
+
+
+def has_turned(record: Mapping[str, Any]) -> bool:
+    """Whether a gate drifts with its lower bound beyond the limit: a model that was well and no longer is.
+
+    Such a trial never FAILs, for no one value explains both (JUDGEMENT: low > high is INCONCLUSIVE, `drift`). That is
+    fair to evidence, and no reason to leave users with it.
+    """
+    return any(
+        gate.get("reason") == "drift"
+        and None not in (gate.get("low"), gate.get("limit"))
+        and gate["low"] > gate["limit"]
+        for gate in record.get("gates") or ()
+    )
 
 
 def is_due(ramp: Mapping[str, Any], judged_at_ms: float, now_ms: float) -> bool:

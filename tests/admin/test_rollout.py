@@ -27,7 +27,7 @@ class World:
         ramp = {"candidate": "v2", "step": 1, "since_ms": NOW_MS - held_s * 1000, "hold_s": 60.0, "forced": forced}
         self.told = status(ramp=ramp)
         self.view = View(ramped(msgspec.structs.replace(SNAPSHOT), "v2", 0.5), Asker(self._send))
-        self.record = {"trial": "v2-now", "verdict": verdict, "headline": "a headline", "pairs": 7}
+        self.record: dict[str, Any] = {"trial": "v2-now", "verdict": verdict, "headline": "a headline", "pairs": 7}
         self.judged = judged
 
     def _send(self, ask: Ask) -> None:
@@ -46,6 +46,18 @@ async def test_a_fail_rolls_back_at_once_however_short_the_share_was_held() -> N
     [(verb, body)] = await World("FAIL", held_s=0.0).look()
     assert (verb, body["candidate"], body["by"], body["reason"]) == ("rollback", "v2", "ramp", "a headline")
     assert body["evidence"]["verdict"] == "FAIL"
+
+
+@pytest.mark.parametrize(
+    ("reason", "low", "turned"),
+    [("drift", 0.3, True), ("drift", 0.1, False), ("drift", None, False), ("too_few_pairs", 0.3, False)],
+)
+async def test_a_model_that_was_well_and_no_longer_is_is_rolled_back(
+    reason: str, low: float | None, turned: bool
+) -> None:
+    world = World("INCONCLUSIVE", held_s=0.0)
+    world.record["gates"] = [{"reason": reason, "low": low, "limit": 0.2}]
+    assert [verb for verb, _ in await world.look()] == (["rollback"] if turned else [])
 
 
 @pytest.mark.parametrize("verdict", ["PASS", "INCONCLUSIVE", None])

@@ -20,7 +20,7 @@ from tests.support.client import Client, get, post
 from tests.support.load import Load, reaches, returns_the_body
 from tests.support.proxy import Proxy
 from tests.support.until import until
-from tests.support.upstream import Connection, Request, Upstream
+from tests.support.upstream import Connection, Request, Upstream, response
 
 TURNS = 4  # of reload, promotion and rollback; the campaign takes 34, which are 102 changes
 
@@ -263,3 +263,44 @@ def test_a_promoted_model_is_spoken_to_as_it_was_while_it_was_tested(tmp_path: P
         assert (request.target, request.body.data) == (b"/a/x?q=/a", b'{"model": "m1", "n": 1}')
         assert request.head.get(b"x-model") is None
     assert {pair["request"]["body"] for pair in log.pairs} == {'{"model": "m1", "n": 1}'}
+
+
+GATED = {"statistics": {"bucket": "250ms", "at_least": {"pairs": 20}}, "gates": ["error_rate_increase<=20pp"]}
+
+
+@pytest.mark.timeout(240)
+def test_a_ramp_rolls_a_bad_model_back_by_itself(tmp_path: Path, models: Models) -> None:
+    """v2 begins to fail while a fifth of the users is answered by it, and nobody has to look."""
+    models.take_their_time()
+
+    def fails(connection: Connection, request: Request) -> None:
+        connection.read_body(request)
+        connection.send(response(b"{}", "Content-Type: application/json", status="500 Internal Server Error"))
+
+    with Proxy(tmp_path, models.config(workers=2, **GATED), steered=True) as proxy:
+        load = Load(proxy.address, clients=2)
+        to = api(proxy)
+        until(reaches(load, 200), 30, "answers")
+        ramp = {"steps": ["20%", "100%"], "hold": "10m"}
+        to.did("/api/v1/promote", {"candidate": "v2", "force": "a test", "ramp": ramp})
+        models.v2.handler = fails
+        until(lambda: to.get("/api/v1/status")["ramp"] is None, 180, "the end of the ramp", 0.2)
+        time_of_end = time.time()
+        at = load.count
+        until(reaches(load, at + 200), 60, "answers of v1")
+        load.stop()
+        load.wait()
+        ended, began = to.get("/api/v1/history")["items"]
+        assert (ended["action"], ended["by"]) == ("ramp_ended", "ramp")
+        assert ended["verdict"] in ("FAIL", "INCONCLUSIVE")  # the latter: `drift`
+        assert (began["action"], began["share"], began["forced"]) == ("ramp_began", 0.2, "a test")
+        assert answers(proxy) == "v1"
+        log = proxy.stop()
+    failed = [pair for pair in log.pairs if pair["answered_by"] == "v2" and pair["shadow"]["status"] == 500]
+    assert failed
+    assert {pair["production"]["status"] for pair in failed} == {200}  # production got the copy, and answered it
+    assert all(point(pair["id"].encode()) < 0.2 for pair in failed)
+    assert len(load.lost) == len(failed)
+    after = [number for number, sent in load.sent.items() if sent > time_of_end + 1]
+    assert after
+    assert set(after) <= set(load.answered)  # from then on nobody meets v2
