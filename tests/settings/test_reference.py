@@ -118,6 +118,11 @@ def test_the_minimal_example_is_valid() -> None:
 
 def test_every_file_in_config_is_loaded_by_a_test() -> None:
     here = {"minimal.yaml", "full.yaml"}
-    elsewhere = {"prometheus": "e2e/test_prometheus.py", "grafana": "e2e/test_prometheus.py"}
+    elsewhere = {
+        "prometheus": "e2e/test_prometheus.py",
+        "grafana": "e2e/test_prometheus.py",
+        "kubernetes": "test_operation.py",
+        "systemd": "test_operation.py",
+    }
     assert {path.name for path in (REPOSITORY / "config").iterdir()} == here | elsewhere.keys()
     assert [test for test in elsewhere.values() if not (REPOSITORY / "tests" / test).is_file()] == []
