@@ -1,6 +1,7 @@
 """README's measured block: the headlines of each experiment's newest run, with the command that gives them.
 
-Quick runs are too short for figures and are passed over. Figures of an older commit are said to be so.
+Quick runs are too short for figures and are passed over. Figures of several commits are said to be so; each one's own
+stands at its table in docs/performance.md.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ def newest_runs() -> dict[str, dict[str, Any]]:
 def block(runs: dict[str, dict[str, Any]]) -> str:
     first = next(iter(runs.values()))
     versions = ", ".join(f"{name} {first[name]}" for name in ("nginx", "envoy", "haproxy") if name in first)
-    revisions = sorted({kept["shadowproxy"] for kept in runs.values()})
-    said = f"{first['machine']}; shadowproxy {' and '.join(revisions)}{f'; {versions}' if versions else ''}."
+    revisions = {kept["shadowproxy"] for kept in runs.values()}
+    of = f"shadowproxy {first['shadowproxy']}" if len(revisions) == 1 else f"{len(revisions)} commits of shadowproxy"
+    said = f"{first['machine']}; {of}{f'; {versions}' if versions else ''}; all by `make bench` on a quiet machine."
     rows = [[*headline, f"`python -m bench {name}`"] for name, kept in runs.items() for headline in kept["headline"]]
     return f"{said}\n\n{markdown(['', 'measured', 'goal', 'by'], rows)}"

@@ -35,9 +35,7 @@ def test_the_newest_run_of_each_experiment_is_shown_with_its_command(place: Path
     _kept(place, "instructions-20260301T000000Z", [])
     assert readme.main() == 0
     text = (place / "README.md").read_text(encoding="utf-8")
-    assert text.startswith(
-        "a\n<!-- measured: begin -->\nm, 2 cores; shadowproxy 0.1 (abc) and 0.1 (abd); nginx 1.22.\n"
-    )
+    assert text.startswith("a\n<!-- measured: begin -->\nm, 2 cores; 2 commits of shadowproxy; nginx 1.22; all by")
     assert text.endswith("| `python -m bench start` |\n<!-- measured: end -->\nb\n")
     assert "| worker's CPU | 0.70 × nginx | ≤ 0.8 | `python -m bench peers` |" in text
     assert "| ready | 1.10 s | ≤ 1.5 s | `python -m bench start` |" in text
