@@ -66,7 +66,7 @@ def load_bodies(con: duckdb.DuckDBPyConnection, source: Source) -> None:
         copy_bodies(con, source.lines, made)
         files.append(made)
     con.execute("SET VARIABLE body_files = ?", [engine.lasting_names(con, files)])
-    con.execute(f"CREATE VIEW bodies AS SELECT {columns.BODY} FROM {_columns_of('body_files')}")
+    con.execute(f"CREATE VIEW bodies AS SELECT {columns.BODY} FROM {_columns_of(con, 'body_files')}")
 
 
 def _create_view(
@@ -83,21 +83,28 @@ def _create_view(
     parts, bad = [], 0
     if of_columns:
         con.execute(f"SET VARIABLE {name}_files = ?", [engine.lasting_names(con, of_columns)])
-        parts.append(f"SELECT {names} FROM {_columns_of(f'{name}_files')}")
+        parts.append(f"SELECT {names} FROM {_columns_of(con, f'{name}_files')}")
     if of_lines or not of_columns:
         made = str(engine.scratch(con) / f"{name}.parquet")
         copy = f"COPY (SELECT {is_valid} AS is_valid, {columns.selected(exprs)} FROM $LINES) TO $made {_SCRATCH}"
         bad += over_lines(con, copy, known, of_lines, {"made": made})
         con.execute(f"SET VARIABLE {name}_made = ?", [[made]])
-        parts.append(f"SELECT {names} FROM {_columns_of(f'{name}_made')} WHERE is_valid")
-        counted = con.execute(f"SELECT count(*) FROM {_columns_of(f'{name}_made')} WHERE NOT is_valid").fetchone()
+        parts.append(f"SELECT {names} FROM {_columns_of(con, f'{name}_made')} WHERE is_valid")
+        counted = con.execute(f"SELECT count(*) FROM {_columns_of(con, f'{name}_made')} WHERE NOT is_valid").fetchone()
         bad += int(counted[0]) if counted else 0
     con.execute(f"CREATE VIEW {name} AS {' UNION ALL '.join(parts)}")
     return bad
 
 
-def _columns_of(variable: str) -> str:
-    return f"read_parquet(getvariable('{variable}'), hive_partitioning = false, union_by_name = true)"
+def _columns_of(con: duckdb.DuckDBPyConnection, variable: str) -> str:
+    """Segments of several versions are united by the names of their columns, which one thread does alone; segments with
+    the same columns are read by all threads (1 M pairs: 3.5 s instead of 4.9)."""
+    sets = con.execute(
+        "SELECT count(DISTINCT names) FROM (SELECT string_agg(name, ',') AS names "
+        f"FROM parquet_schema(getvariable('{variable}')) GROUP BY file_name)"
+    ).fetchone()
+    union = ", union_by_name = true" if sets is not None and sets[0] > 1 else ""
+    return f"read_parquet(getvariable('{variable}'), hive_partitioning = false{union})"
 
 
 def _by_form(files: Sequence[Path]) -> tuple[list[Path], list[Path]]:

@@ -138,6 +138,17 @@ def test_without_their_bodies_pairs_are_still_shown(forms: dict[str, Path], tmp_
     assert said["hints"][-1].startswith("4 segment(s) of the log keep no bodies")
 
 
+def test_segments_with_other_columns_are_united_by_name(forms: dict[str, Path], tmp_path: Path) -> None:
+    """As an older or a newer version would write them."""
+    folder = tmp_path / "log"
+    shutil.copytree(forms["columns"], folder)
+    with database.opened(512 << 20, 1) as con:
+        name = folder / "pairs-0.parquet"
+        con.execute(f"COPY (SELECT 1 AS new, * FROM '{name}') TO '{name}.2' (FORMAT parquet)")
+    (folder / "pairs-0.parquet.2").rename(name)
+    assert document(folder) == document(forms["lines"])
+
+
 def test_a_segment_that_becomes_columns_while_it_is_read_is_read_as_columns(
     forms: dict[str, Path], tmp_path: Path
 ) -> None:
