@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import weakref
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shadowproxy.proxy.timers import SECOND_NS, TICK_NS, Timers
+from shadowproxy.proxy.timers import LOOK_NS, SECOND_NS, TICK_NS, Timers
 
 
 class Clock:
@@ -166,3 +168,15 @@ def test_any_order_of_arming_moving_and_cancelling_keeps_the_law(steps: list[tup
                 assert at <= expired <= at + 2 * TICK_NS
                 at = due[number] = None
             assert at is None or clock.now < at + 2 * TICK_NS
+
+
+def test_what_has_ended_is_not_held_until_its_deadline() -> None:
+    """A connection with a keep-alive of minutes would be kept in memory for as long after its end."""
+    clock = Clock()
+    timers, watched = Timers(clock), Watched(clock)
+    timers.arm(watched, 75 * SECOND_NS)
+    watched.deadline = 0
+    gone = weakref.ref(watched)
+    del watched
+    pass_time(clock, timers, LOOK_NS + TICK_NS)
+    assert gone() is None
