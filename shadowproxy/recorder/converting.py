@@ -43,7 +43,8 @@ class Converting:
         self._process: Process | None = None
         self._task: asyncio.Task[None] | None = None
         self._stopped = False
-        self._disturbed_at = self._looked_at = -QUIET_S - LOOK_EVERY_S
+        self._disturbed_at = clock()  # a proxy that has just been started has better things to do
+        self._looked_at = -LOOK_EVERY_S
         self._left: set[str] = set()  # names of segments that cannot be converted: not tried again in this life
         self._closing = False
 

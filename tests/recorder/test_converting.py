@@ -64,8 +64,8 @@ def test_killed_at_random_nothing_is_lost_or_doubled(tmp_path: Path) -> None:
     rng = random.Random(1)
     snapshot = snapshot_of(tmp_path)
     with RecorderProcess(snapshot) as recorder, FakeWorker(recorder.path, snapshot) as worker:
-        for _ in range(2):
-            offer(worker, rng.randrange(8, 25))
+        for _ in range(1):
+            offer(worker, rng.randrange(15, 25))
             worker.settle()
             children = until(lambda: converters(recorder.pid), 20, "a converter")
             for _ in range(rng.randrange(0, 400)):
@@ -99,6 +99,7 @@ class Scene:
         self.events: list[str] = []
         self.folder = folder
         self.converting = Converting(self, lambda level, event, **_: self.events.append(event), self.clock)
+        self.now += QUIET_S
 
     def clock(self) -> float:
         return self.now
