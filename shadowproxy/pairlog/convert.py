@@ -26,7 +26,6 @@ import duckdb
 
 from shadowproxy.pairlog import columns, schema
 from shadowproxy.pairlog.database import literally, over_lines
-from shadowproxy.pairlog.marks import last_frame
 from shadowproxy.pairlog.names import COLUMNS, PAIRS, bodies_of, columns_of
 from shadowproxy.pairlog.note import KEY, Note
 from shadowproxy.pairlog.reader import is_torn
@@ -40,7 +39,8 @@ _BODY_GROUP_BYTES: Final = "32MB"
 
 _FRAMES: Final = f"""
 CREATE OR REPLACE TEMP TABLE frames AS
-SELECT {columns.IS_PAIR} AS is_valid, {columns.HAS_BODIES} AS has_bodies, pair_id, src, {columns.selected(columns.SRC)}
+SELECT {columns.IS_PAIR} AS is_valid, {columns.HAS_BODIES} AS has_bodies, pair_id, candidate, src,
+  {columns.selected(columns.SRC)}
 FROM $LINES
 """
 _KEEPERS: Final = (
@@ -48,7 +48,9 @@ _KEEPERS: Final = (
 )
 _VALID: Final = f"(SELECT *, pair_id IN (FROM keepers) AS keeps FROM $LINES WHERE {columns.IS_PAIR})"
 _LIVES: Final = """
-SELECT worker, boot, max(seq) FROM frames WHERE is_valid AND seq IS NOT NULL GROUP BY worker, boot ORDER BY worker, boot
+SELECT worker, boot, min(seq), newest, list_sort(list(DISTINCT candidate) FILTER (seq = newest)) FROM (
+  SELECT *, max(seq) OVER (PARTITION BY worker, boot) AS newest FROM frames WHERE is_valid AND seq IS NOT NULL)
+GROUP BY worker, boot, newest ORDER BY worker, boot
 """
 
 
@@ -98,7 +100,7 @@ def publish(written: Path, place: Path, like: Path) -> None:
 def _pairs(con: duckdb.DuckDBPyConnection, lines: Path, scratch: Path, lenient: bool) -> int:
     left_out = over_lines(con, _FRAMES, schema.WITH_BODIES, [lines])
     torn = _checked(con, "frames", lines, left_out, lenient)
-    note = Note(torn=torn, marks=_marks(con, lines))
+    note = Note(torn=torn, marks=_marks(con))
     _copy(
         con,
         f"SELECT {columns.selected({**columns.PAIR, **columns.DETAIL})} FROM $LINES WHERE {columns.IS_PAIR}",
@@ -159,9 +161,8 @@ def _checked(con: duckdb.DuckDBPyConnection, table: str, lines: Path, left_out: 
     return torn
 
 
-def _marks(con: duckdb.DuckDBPyConnection, lines: Path) -> tuple[tuple[int, int, int, tuple[str, ...]], ...]:
-    lives = con.execute(_LIVES).fetchall()
-    return tuple((*life, tuple(sorted(last_frame(lines, life)))) for life in lives)
+def _marks(con: duckdb.DuckDBPyConnection) -> tuple[tuple[int, int, int, int, tuple[str, ...]], ...]:
+    return tuple((*life, tuple(candidates)) for *life, candidates in con.execute(_LIVES).fetchall())
 
 
 def _copy(

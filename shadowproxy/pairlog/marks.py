@@ -4,21 +4,26 @@ Frames of one (worker, boot) are written in the order of seq, and segments are w
 line of a worker in the newest segment that has any of its lines holds its highest seq. The search goes backwards from
 there and looks for the bytes of `src` (see `record`), which no string inside a line can contain.
 
-The last frame of a log may be there in part: its writer was killed within a write of several lines. Which ones are
-missing cannot be seen, so the worker is told to send it again and only lines that are missing are written.
+A worker's last frame may be there in part: its writer was killed within a write of several lines. Which ones are
+missing cannot be seen, so the worker is told to send it again, and only lines that are missing are written. They need
+not stand side by side: before the rest came, another worker's frames may have been written, and a segment closed. So
+the search goes on until a line of an earlier frame is found
+(test_what_others_wrote_behind_a_frame_does_not_make_it_whole).
 
 A segment that has become columns says the same in its note.
 """
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import orjson
 
-from shadowproxy.pairlog.names import COLUMNS, Segment
+from shadowproxy.pairlog.names import COLUMNS, LINES, Segment
 from shadowproxy.pairlog.note import note_of
 from shadowproxy.pairlog.segment import end_of_lines
 
@@ -26,6 +31,8 @@ SCANNED_BYTES: Final = 1 << 30  # a worker whose last line lies further back has
 _BLOCK: Final = 8 << 20
 _CLOCKS_S: Final = 120.0  # how far a file's time may lie before a boot that wrote to it: clocks of network file systems
 _LONGEST_SEQ: Final = 24
+_NEAR: Final = 64 << 10  # bytes behind `src` within which the line names its candidate
+_CANDIDATE: Final = re.compile(rb'(?<!\\)"candidate":"((?:[^"\\]|\\.)*)"')
 
 
 class Mark(NamedTuple):
@@ -39,29 +46,41 @@ NOTHING: Final = Mark(0)
 
 
 def mark_of(newest_first: Iterable[Segment], worker: int, boot: int, budget: int = SCANNED_BYTES) -> Mark:
+    last: int | None = None
+    candidates: set[str] = set()
     for segment in newest_first:
         if segment.modified_s < boot / 1000 - _CLOCKS_S:
             continue
         if budget <= 0:
             break
         try:
-            if segment.name.form == COLUMNS:
-                mark = _noted(segment.path, worker, boot)
-                if mark is not None:
-                    return mark
-                continue
-            budget -= segment.size_bytes
-            seq = _last_in(segment.path, b'"src":[%d,%d,' % (worker, boot))
-            if seq is not None:
-                candidates = last_frame(segment.path, (worker, boot, seq))
-                return Mark(seq - 1, candidates) if candidates else Mark(seq)
+            if segment.name.form == LINES:
+                budget -= segment.size_bytes
+            for seq, its in _frames_backwards(segment, worker, boot):
+                last = seq if last is None else last
+                if seq != last:
+                    return Mark(last - 1, frozenset(candidates))
+                candidates |= its
         except FileNotFoundError:
             continue
-    return NOTHING
+    return NOTHING if last is None else Mark(last - 1, frozenset(candidates))
 
 
-def _last_in(path: Path, needle: bytes) -> int | None:
-    """The number behind the last occurrence."""
+def _frames_backwards(segment: Segment, worker: int, boot: int) -> Iterator[tuple[int, set[str]]]:
+    """(seq, candidates of some of its lines), the highest first; of columns the last frame and the first."""
+    if segment.name.form == COLUMNS:
+        for its_worker, its_boot, first, last, candidates in note_of(segment.path).marks:
+            if (its_worker, its_boot) == (worker, boot):
+                yield last, set(candidates)
+                if first < last:
+                    yield first, set()
+        return
+    for seq, candidate in _lines_backwards(segment.path, b'"src":[%d,%d,' % (worker, boot)):
+        yield seq, {candidate}
+
+
+def _lines_backwards(path: Path, needle: bytes) -> Iterator[tuple[int, str]]:
+    """(seq, candidate) of each whole line with the needle, the last first."""
     overlap = len(needle) + _LONGEST_SEQ
     with path.open("rb") as file:
         end = whole = end_of_lines(file.fileno())
@@ -70,48 +89,16 @@ def _last_in(path: Path, needle: bytes) -> int | None:
             file.seek(start)
             # A needle that begins before `end` may go on behind it.
             block = file.read(min(end + overlap, whole) - start)
-            at = block.rfind(needle)
+            at = block.rfind(needle, 0, end - start + len(needle) - 1)
             while at >= 0:
                 number, bracket, _ = block[at + len(needle) : at + overlap].partition(b"]")
                 if bracket and number.isdigit():
-                    return int(number)
+                    yield int(number), _candidate(os.pread(file.fileno(), _NEAR, start + at))
                 at = block.rfind(needle, 0, at)
             end = start
-    return None
 
 
-def _noted(path: Path, worker: int, boot: int) -> Mark | None:
-    for its_worker, its_boot, seq, candidates in note_of(path).marks:
-        if (its_worker, its_boot) == (worker, boot):
-            return Mark(seq - 1, frozenset(candidates)) if candidates else Mark(seq)
-    return None
-
-
-def last_frame(path: Path, src: tuple[int, int, int]) -> frozenset[str]:
-    """Whose lines of the frame `src` are there, if the segment ends with that frame; else nobody's."""
-    candidates = set()
-    for line in _lines_backwards(path):
-        try:
-            record = orjson.loads(line)
-            if tuple(record["src"]) != src:
-                break
-            candidates.add(str(record["candidate"]))
-        except (orjson.JSONDecodeError, KeyError, TypeError):
-            break
-    return frozenset(candidates)
-
-
-def _lines_backwards(path: Path) -> Iterator[bytes]:
-    """Whole lines, the last first; an unfinished one at the end is no line."""
-    with path.open("rb") as file:
-        end = end_of_lines(file.fileno())
-        held = b""
-        while end > 0:
-            start = max(0, end - _BLOCK)
-            file.seek(start)
-            held = file.read(end - start) + held
-            end = start
-            held, *lines = held.split(b"\n")
-            yield from (line for line in reversed(lines) if line)
-        if held:
-            yield held
+def _candidate(behind: bytes) -> str:
+    """The candidate of the line that goes on so; "" where it names none nearby."""
+    found = _CANDIDATE.search(behind.partition(b"\n")[0])
+    return str(orjson.loads(b'"%b"' % found[1])) if found else ""

@@ -1,8 +1,8 @@
 """What a segment of columns says about the lines that it was made of, in its Parquet footer, as plain JSON.
 
     torn    1 where the lines ended in an unfinished one, else 0
-    marks   [worker, boot, seq, candidates] for each life of a worker that wrote to it: the highest seq, and, for the
-            frame that the lines ended with, whose lines of it are there (see `marks`); else []
+    marks   [worker, boot, first, last, candidates] for each life of a worker that wrote to it: its lowest and highest
+            seq, and whose lines of the frame `last` are there (see `marks`)
 
 The footer's strings are stored as they are, so that a search in bytes finds the note: a recorder that starts asks for
 marks, and need not load a database for that.
@@ -25,7 +25,7 @@ _MAX_FOOTER: Final = 64 << 20
 class Note(msgspec.Struct, frozen=True):
     v: int = 1
     torn: int = 0
-    marks: tuple[tuple[int, int, int, tuple[str, ...]], ...] = ()
+    marks: tuple[tuple[int, int, int, int, tuple[str, ...]], ...] = ()
 
     def __str__(self) -> str:
         return orjson.dumps(msgspec.to_builtins(self)).decode()

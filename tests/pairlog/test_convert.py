@@ -228,9 +228,22 @@ def test_a_recorder_finds_in_columns_how_far_it_had_come(log: PairLog, con: duck
     def mark(worker: int) -> Mark:
         return mark_of(reversed(segments(folder, "pairs")), worker, BOOT)
 
-    assert mark(0) == Mark(99)
+    assert mark(0) == Mark(98, frozenset({"v2", "v3"}))
     assert mark(1) == Mark(6, frozenset({'v"{}'}))  # the last frame may be there in part
     assert mark(2) == Mark(0)
+
+
+def test_a_frame_that_two_segments_share_is_known_whole_from_their_columns(
+    log: PairLog, con: duckdb.DuckDBPyConnection
+) -> None:
+    for seq, candidate in ((6, "v2"), (7, "v2")):
+        log.pair(src=[3, BOOT, seq], candidate=candidate)
+    log.write(name())
+    log.pairs.clear()
+    log.pair(src=[3, BOOT, 7], candidate="v3")
+    folder = log.write(name(counter=2))
+    convert_all(con, folder)
+    assert mark_of(reversed(segments(folder, "pairs")), 3, BOOT) == Mark(6, frozenset({"v2", "v3"}))
 
 
 @pytest.mark.parametrize("data", [b"", b"PAR1", b"x" * 100, b"PAR1" + b"\xff" * 4 + b"PAR1", b'{"v":1,"torn":' * 9])
