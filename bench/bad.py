@@ -135,7 +135,7 @@ class Large(Model):
         self.drained()
 
     def drained(self) -> None:
-        while self.left and self.is_open and not self.is_full:
+        while self.left and self.is_open and not self.is_full and not self.transport.is_closing():
             piece = PIECE[: self.left]
             self.left -= len(piece)
             self.say(piece)

@@ -16,15 +16,19 @@ from shadowproxy.settings.steering.roles import ramped
 from shadowproxy.wire.messages import Answer, Ask
 from tests.admin.status import SNAPSHOT, status
 
-NOW_MS = time.time() * 1000
-
 
 class World:
     def __init__(
         self, verdict: str | None, judged: bool = True, held_s: float = 100.0, forced: str | None = None
     ) -> None:
         self.asked: list[tuple[str, Any]] = []
-        ramp = {"candidate": "v2", "step": 1, "since_ms": NOW_MS - held_s * 1000, "hold_s": 60.0, "forced": forced}
+        ramp = {
+            "candidate": "v2",
+            "step": 1,
+            "since_ms": (time.time() - held_s) * 1000,
+            "hold_s": 60.0,
+            "forced": forced,
+        }
         self.told = status(ramp=ramp)
         self.view = View(ramped(msgspec.structs.replace(SNAPSHOT), "v2", 0.5), Asker(self._send))
         self.record: dict[str, Any] = {"trial": "v2-now", "verdict": verdict, "headline": "a headline", "pairs": 7}
@@ -98,6 +102,6 @@ def test_a_decision_is_timed_when_it_is_seen_to_be_made() -> None:
     decisions.note({}, {"v2": {"trial": "a", "verdict": "PASS"}, "v3": {"trial": "b", "verdict": "FAIL"}})
     made = decisions.of("b")
     assert made is not None
-    assert before - 1 <= made <= time.time() * 1000
+    assert before - 1 <= made <= time.time() * 1000 + 1  # whole ms
     decisions.note({}, {"v3": {"trial": "b", "verdict": "PASS"}})
     assert decisions.of("b") == made
