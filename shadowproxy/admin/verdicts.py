@@ -163,10 +163,6 @@ async def ask(snapshot: Snapshot, deadline_s: int) -> Mapping[str, Any]:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-P", "-m", "shadowproxy.report", stdin=PIPE, stdout=PIPE, stderr=PIPE, start_new_session=True
     )
-    # From its first instruction on it gives way: niceness alone let it keep the core for milliseconds that a worker
-    # wanted (p99 14 ms at 2,000 requests/s with all of the proxy on one core, bench peers).
-    with contextlib.suppress(OSError):
-        os.sched_setscheduler(process.pid, os.SCHED_IDLE, os.sched_param(0))
     try:
         async with asyncio.timeout(deadline_s):
             out, err = await process.communicate(msgspec.json.encode(question))

@@ -9,9 +9,7 @@ import os
 import resource
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, NamedTuple
-
-LOWEST: Final = 19  # so nice: it runs only when nobody else wants the core
+from typing import NamedTuple
 
 
 class Restraint(NamedTuple):
@@ -24,8 +22,6 @@ def restrain(restraint: Restraint) -> None:
     """Hold this process within it, or within what it is held within already."""
     with suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, 0, max(restraint.nice, os.getpriority(os.PRIO_PROCESS, 0)))
-        if restraint.nice == LOWEST:
-            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     with suppress(OSError, ValueError):
         score = Path("/proc/self/oom_score_adj")
         if int(score.read_text()) < restraint.oom_score_adj:
