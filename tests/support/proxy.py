@@ -294,8 +294,13 @@ class Proxy:
         return read_log(self.pairs)
 
     def wait_pairs(self, count: int, within_s: float = 15.0) -> Log:
-        """Until the log holds `count` pairs."""
-        until(lambda: len(self.log().pairs) >= count, within_s, f"{count} pairs in the log", step_s=0.05)
+        """Until the log holds `count` pairs; where they do not come, the failure says what the ledger says of them."""
+        try:
+            until(lambda: len(self.log().pairs) >= count, within_s, f"{count} pairs in the log", step_s=0.05)
+        except AssertionError as late:
+            log = self.log()
+            rows = "\n".join(str(row) for row in log.last_rows().values())
+            raise AssertionError(f"{late}: there are {len(log.pairs)}\n{rows}\n{self.stderr}") from None
         return self.log()
 
 
