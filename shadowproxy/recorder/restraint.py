@@ -9,7 +9,7 @@ from typing import Final
 
 from shadowproxy.pairlog import restraint
 
-NICE: Final = 10
+NICE: Final = 16
 OOM_SCORE_ADJ: Final = 500
 MEMORY_BYTES: Final = 4 << 30
 

@@ -1,118 +1,22 @@
-"""`python -m shadowproxy.report`: one answer for another process, which asks on stdin and kills it at a deadline.
-
-The question is a `Question` as JSON, the answer on stdout what it asks for: a report in one of its forms, the log's
-trials, or one request's pairs (JSON in one line). Trouble is a sentence on stderr and exit code 4. It yields to
-everything else on the machine, holds memory and threads down, and ends by itself at the deadline, should nobody be left
-to end it.
-"""
+"""`python -m shadowproxy.report`, see `question`: the admin process starts it beside production, least of all there."""
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
-import duckdb
-import msgspec
+from shadowproxy.pairlog.restraint import Restraint, restrain
 
-from shadowproxy.report import engine, views
-from shadowproxy.report.assemble import Wishes, report
-from shadowproxy.report.find import Ambiguous, Unknown, pairs_of
-from shadowproxy.report.render import FORMATS
-from shadowproxy.report.scope import NEWEST, Scope, ScopeError
-from shadowproxy.report.source import SourceMissing, SourceUnknown, find
-from shadowproxy.report.words import moment
-from shadowproxy.settings.snapshot import Snapshot
-
-NICE: Final = 10
-OOM_SCORE_ADJ: Final = 800  # of all that runs here it can be spared first
-MEMORY_BYTES: Final = 768 << 20
-THREADS: Final = 1
-TROUBLE: Final = 4
-
-
-class Question(msgspec.Struct, frozen=True):
-    """`snapshot`: the configuration that judges. `paths`, `candidate`, `trial`, `format`: as on the command line."""
-
-    paths: tuple[str, ...]
-    deadline_s: int
-    snapshot: Snapshot | None = None
-    what: Literal["report", "trials", "pairs"] = "report"
-    candidate: str | None = None
-    trial: str = NEWEST
-    format: str = ""  # one line of JSON
-    id: str = ""  # of `pairs`
+# The engine that it asks keeps to a limit of its own.
+RESTRAINT: Final = Restraint(nice=19, oom_score_adj=800, memory_bytes=None)
 
 
 def main() -> int:
-    question = msgspec.json.decode(sys.stdin.buffer.read(), type=Question)
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.alarm(question.deadline_s)
-    _yield()
-    try:
-        out = _ANSWERS[question.what](question)
-    except (SourceMissing, SourceUnknown, ScopeError, Unknown, Ambiguous, Unsupported, duckdb.Error) as e:
-        print(engine.sentence(e) if isinstance(e, duckdb.Error) else e, file=sys.stderr)
-        return TROUBLE
-    sys.stdout.buffer.write(out)
-    return 0
+    # Half a second of imports would otherwise be taken from production.
+    restrain(RESTRAINT)
+    from shadowproxy.report.question import answer
 
-
-class Unsupported(Exception):
-    """A form that this version does not write."""
-
-
-def _report(question: Question) -> bytes:
-    if question.format and question.format not in FORMATS:
-        raise Unsupported(f"format: expected {', '.join(FORMATS)}, there was {question.format}")
-    source = find(question.paths)
-    scope = Scope(trial=question.trial, candidate=question.candidate)
-    with engine.opened(MEMORY_BYTES, THREADS) as con:
-        wishes = Wishes(
-            scope,
-            question.snapshot,
-            drawn=question.format in ("", "json", "html"),
-            bodies=question.format == "html",
-        )
-        found = report(con, source, views.load_views(con, source), wishes)
-    return FORMATS[question.format](found).encode() if question.format else msgspec.json.encode(found) + b"\n"
-
-
-_TRIALS: Final = "SELECT * REPLACE (epoch_us(first_ts) AS first_ts, epoch_us(last_ts) AS last_ts) FROM trials"
-
-
-def _trials(question: Question) -> bytes:
-    source = find(question.paths)
-    with engine.opened(MEMORY_BYTES, THREADS) as con:
-        views.load_views(con, source)
-        cursor = con.execute(
-            "SELECT * REPLACE (epoch_us(first_ts) AS first_ts, epoch_us(last_ts) AS last_ts) FROM trials"
-        )
-        names = [column[0] for column in cursor.description]
-        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-    for row in rows:
-        row |= {name: moment(row[name]) for name in ("first_ts", "last_ts")}
-    return msgspec.json.encode(rows) + b"\n"
-
-
-def _pairs(question: Question) -> bytes:
-    return msgspec.json.encode(pairs_of(find(question.paths), question.id)) + b"\n"
-
-
-_ANSWERS: Final[Mapping[str, Callable[[Question], bytes]]] = {"report": _report, "trials": _trials, "pairs": _pairs}
-
-
-def _yield() -> None:
-    with suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, 0, max(NICE, os.getpriority(os.PRIO_PROCESS, 0)))
-    with suppress(OSError, ValueError):
-        score = Path("/proc/self/oom_score_adj")
-        if int(score.read_text()) < OOM_SCORE_ADJ:
-            score.write_text(str(OOM_SCORE_ADJ))
+    return answer()
 
 
 if __name__ == "__main__":
