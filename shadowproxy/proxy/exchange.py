@@ -179,7 +179,7 @@ class Exchange:
         assert downstream is not None
         forwarded = downstream.forwarded(head, runtime)
         if not head.request_id:
-            forwarded = b"%bX-Request-ID: %b\r\n" % (forwarded, self.request_id)
+            forwarded = b"".join((forwarded, b"X-Request-ID: ", self.request_id, b"\r\n"))
         self.forwarded = forwarded
         size = len(wire)
         request: tuple[bytes, ...]
