@@ -42,7 +42,7 @@ async def ask(question: Mapping[str, Any], deadline_s: int) -> bytes:
 async def _asked(question: Mapping[str, Any], deadline_s: int) -> bytes:
     try:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-P", "-m", "shadowproxy.report", stdin=PIPE, stdout=PIPE, stderr=PIPE, process_group=0
+            sys.executable, "-P", "-m", "shadowproxy.report", stdin=PIPE, stdout=PIPE, stderr=PIPE
         )
     except OSError as e:
         raise AskedError(f"The system started no process: {e.strerror or e}.") from e

@@ -160,9 +160,8 @@ class Verdicts:
 async def ask(snapshot: Snapshot, deadline_s: int) -> Mapping[str, Any]:
     """The report of the log in `pairs.dir`, from a process that is killed at the deadline. Raises JudgingFailed."""
     question = {"paths": [snapshot.pairs.dir], "snapshot": snapshot, "deadline_s": deadline_s}
-    # A group of its own: no Ctrl-C hits it. No session of its own: its priority would be weighed against nobody's.
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-P", "-m", "shadowproxy.report", stdin=PIPE, stdout=PIPE, stderr=PIPE, process_group=0
+        sys.executable, "-P", "-m", "shadowproxy.report", stdin=PIPE, stdout=PIPE, stderr=PIPE
     )
     try:
         async with asyncio.timeout(deadline_s):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import suppress
 from typing import Final
 
 from shadowproxy.pairlog.restraint import Restraint, restrain
@@ -12,6 +14,10 @@ RESTRAINT: Final = Restraint(nice=19, oom_score_adj=800, memory_bytes=None)
 
 
 def main() -> int:
+    # A group of its own: no Ctrl-C hits it. No session of its own: its priority would be weighed against nobody's.
+    # uvloop starts no process in a group of its own, so it goes there by itself.
+    with suppress(OSError):
+        os.setpgid(0, 0)
     # Half a second of imports would otherwise be taken from production.
     restrain(RESTRAINT)
     from shadowproxy.report.question import answer

@@ -1,9 +1,12 @@
 """Which time buckets of a log that is still being written are open: a copy sent in them has perhaps not ended.
 
 Statistics are a function of the sequence of closed buckets, so pairs in an open one wait. Whether a log is being
-written is told by its segments, which their writer holds locked; a log that nobody writes is closed to its end. In one
-that is being written everything is known up to the ledger's last line, less the longest that a copy may still take,
-where the ledger says that some are in flight.
+written is told by its segments, which their writer holds locked; a log that nobody writes is closed to its end.
+
+Law: a bucket that has closed stays closed. In a log that is being written everything is known up to a line of the
+ledger, less the longest that a copy may still have taken at that line, where the ledger says that some were in flight;
+and what was known at one line is known at all that follow. A machine that stood still for a minute, or one answer that
+took so long, delays what comes after it, and opens nothing again.
 """
 
 from __future__ import annotations
@@ -20,21 +23,37 @@ from shadowproxy.report.source import Source
 
 SETTLE_S: Final = 2.0  # the ledger's line may be there before the pairs that it counts
 SHORTEST_PATIENCE_S: Final = 5.0
-LONGEST_PATIENCE_S: Final = 600.0
+LONGEST_PATIENCE_S: Final = 600.0  # and what took long so long ago says nothing about what is in flight
 _TIMES_PRODUCTION: Final = 3.0  # a copy's own timeout, as `timeout: auto` sets it
 
-_KNOWN: Final = """
-WITH last AS (
-  SELECT candidate, trial, ts, in_flight FROM ledger SEMI JOIN chosen USING (candidate, trial)
-  QUALIFY row_number() OVER (PARTITION BY worker, boot, trial, candidate, route ORDER BY ts DESC, requests DESC) = 1),
-told AS (SELECT candidate, trial, max(epoch_us(ts)) AS us, sum(in_flight) > 0 AS is_busy FROM last GROUP BY ALL),
+# `busy`: how many are in flight by the newest line of each worker and route at that moment. `took`: by the second in
+# which pairs ended, the longest that copies may take judging by those that ended in the time before. Where no ledger
+# speaks, the last pair's arrival stands for its line.
+_KNOWN: Final = f"""
+WITH changes AS (
+  SELECT candidate, trial, epoch_us(ts) AS us, in_flight - coalesce(lag(in_flight) OVER (
+    PARTITION BY worker, boot, trial, candidate, route ORDER BY ts, requests), 0) AS more
+  FROM ledger SEMI JOIN chosen USING (candidate, trial)),
+told AS (
+  SELECT candidate, trial, us, sum(more) OVER (PARTITION BY candidate, trial ORDER BY us) > 0 AS is_busy FROM changes
+  UNION ALL
+  SELECT candidate, trial, max(epoch_us(ts)), true FROM scoped ANTI JOIN changes USING (candidate, trial) GROUP BY ALL),
+ended AS (
+  SELECT candidate, trial, greatest(production_total_ms, shadow_total_ms, twin_total_ms, 0) * 1e3 AS took_us,
+    greatest(took_us, production_total_ms * {_TIMES_PRODUCTION} * 1e3) AS may_us,
+    ceil((epoch_us(ts) + took_us) / 1e6)::BIGINT * 1000000 AS us
+  FROM scoped),
 took AS (
-  SELECT candidate, trial, max(epoch_us(ts)) AS last_us,
-    greatest({shortest}, max(production_total_ms) / 1e3 * {times}, max(shadow_total_ms) / 1e3, max(twin_total_ms) / 1e3)
-      AS longest_s
-  FROM scoped GROUP BY ALL)
-SELECT candidate, trial, coalesce(us, last_us), coalesce(is_busy, true), longest_s FROM took LEFT JOIN told USING
-  (candidate, trial)
+  SELECT candidate, trial, us, max(max(may_us)) OVER (
+    PARTITION BY candidate, trial ORDER BY us RANGE BETWEEN {LONGEST_PATIENCE_S * 1e6:.0f} PRECEDING AND CURRENT ROW
+  ) AS may_us
+  FROM ended GROUP BY candidate, trial, us),
+known AS (
+  SELECT told.candidate, told.trial, told.us, is_busy, least(greatest(may_us, {SHORTEST_PATIENCE_S} * 1e6),
+    {LONGEST_PATIENCE_S} * 1e6) AS patience_us
+  FROM told ASOF LEFT JOIN took ON told.candidate = took.candidate AND told.trial = took.trial AND told.us >= took.us)
+SELECT candidate, trial, max(us), max(us) FILTER (NOT is_busy), max(us - patience_us)
+FROM known SEMI JOIN scoped USING (candidate, trial) GROUP BY ALL
 """
 
 
@@ -50,11 +69,11 @@ def close(con: duckdb.DuckDBPyConnection, bucket_s: float, timeouts_s: Mapping[s
     `timeouts_s`: by candidate, where the configuration says.
     """
     heard: dict[Cell, int] = {}
-    sql = _KNOWN.format(shortest=SHORTEST_PATIENCE_S, times=_TIMES_PRODUCTION)
-    for candidate, trial, known_us, is_busy, longest_s in con.execute(sql).fetchall():
-        heard[candidate, trial] = known_us
-        patience_s = (timeouts_s.get(candidate) or min(longest_s, LONGEST_PATIENCE_S)) if is_busy else 0.0
-        known_s = known_us / 1e6 - SETTLE_S - patience_s
+    for candidate, trial, last_us, idle_us, patient_us in con.execute(_KNOWN).fetchall():
+        heard[candidate, trial] = last_us
+        timeout_s = timeouts_s.get(candidate)
+        busy_us = patient_us if timeout_s is None else last_us - timeout_s * 1e6
+        known_s = max(busy_us, idle_us or 0) / 1e6 - SETTLE_S
         con.execute(
             "UPDATE chosen SET open_from_us = ? WHERE candidate = ? AND trial = ?",
             [round(known_s // bucket_s * bucket_s * 1e6), candidate, trial],

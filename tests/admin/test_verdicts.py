@@ -11,8 +11,10 @@ from typing import Any
 import msgspec
 import orjson
 import pytest
+import uvloop
 
 from shadowproxy.admin import verdicts
+from shadowproxy.admin.asked import ask as asked_for
 from shadowproxy.admin.verdicts import JudgingFailed, Verdicts, ask
 from shadowproxy.report.assemble import Wishes, report
 from shadowproxy.report.engine import opened
@@ -156,6 +158,15 @@ async def test_live_is_offline_to_the_letter(tmp_path: Path) -> None:
     with opened() as con:
         offline = report(con, source, load_views(con, source), Wishes(Scope(), snapshot))
     assert live == orjson.loads(msgspec.json.encode(offline))
+
+
+def test_the_process_is_started_from_the_loop_that_serves_the_admin_port(tmp_path: Path) -> None:
+    """uvloop takes fewer arguments for a process than asyncio's own loop, on which the other tests run."""
+    folder = filled(tmp_path).write()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        live = runner.run(ask(snapshot_of(folder), 60))
+        asked = orjson.loads(runner.run(asked_for({"paths": [str(folder)], "what": "report"}, 60)))
+    assert live["candidates"]["v2"]["pairs"] == asked["candidates"]["v2"]["pairs"] > 0
 
 
 async def test_the_deadline_kills(tmp_path: Path) -> None:

@@ -38,9 +38,12 @@ def logged(root: Path, pairs: int = 3000, *, ledger: bool = True, dropped: int =
     return log
 
 
-def balance(log: PairLog, pairs: int, dropped: int = 0, reason: str = "overload", **more: Any) -> None:
+def balance(
+    log: PairLog, pairs: int, dropped: int = 0, reason: str = "overload", at: float | None = None, **more: Any
+) -> None:
+    at = pairs / 2 if at is None else at
     log.ledger(requests=pairs + dropped, eligible=pairs + dropped, dropped={reason: dropped} if dropped else {},
-               sent=pairs, finished={"complete": pairs}, logged=pairs, at=pairs / 2, **more)  # fmt: skip
+               sent=pairs, finished={"complete": pairs}, logged=pairs, at=at, **more)  # fmt: skip
 
 
 def gate_of(c: Candidate, metric: str) -> Gate:
@@ -386,6 +389,31 @@ def test_copies_in_flight_keep_more_buckets_open(tmp_path: Path) -> None:
         # Known up to 300 − 2 − 5 s, or as long as the configuration waits for a copy.
         assert figures_on(path).open_pairs == 60
         assert figures_on(path, snapshot=snapshot(timeout=40.0)).open_pairs == 120  # up to 258 s
+
+
+@pytest.mark.parametrize("long_ms", [70_000.0, 400_000.0])
+def test_a_bucket_that_has_closed_stays_closed_when_an_answer_takes_long(tmp_path: Path, long_ms: float) -> None:
+    """As after a machine stood still: what was in flight took over a minute, and copies might take three times that."""
+    log = logged(tmp_path / "log", 300, ledger=False)  # 150 s: 5 buckets
+    for at in range(5, 151, 5):
+        balance(log, 300, at=float(at), in_flight=3)
+    with being_written(log.write()):
+        assert (before := figures_on(log.root)).pairs == 240  # known up to 150 - 2 - 5 s
+    thawed = 149.5 + long_ms / 1000
+    log.pair(at=149.5, production=answer(ms=long_ms), shadow=answer(ms=long_ms))
+    log.pair(at=thawed + 1, times=3)
+    balance(log, 304, at=thawed + 3, in_flight=3)
+    with being_written(log.write()):
+        after = figures_on(log.root)
+    assert (after.pairs, after.open_pairs) == (before.pairs, 64)
+    # Nothing else of the kind comes for ten minutes: what is in flight takes no longer than usual again.
+    for number in range(130):
+        at = thawed + 5 * (number + 1)
+        log.pair(at=at)
+        balance(log, 305 + number, at=at + 1, in_flight=3)
+    with being_written(log.write()):
+        later = figures_on(log.root)
+    assert later.open_pairs <= 12  # of the last minute
 
 
 def test_a_verdict_does_not_depend_on_when_somebody_looked(tmp_path: Path) -> None:
