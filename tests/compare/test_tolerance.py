@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import struct
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shadowproxy.compare.tolerance import EXACT, Tolerance
+from shadowproxy.compare.tolerance import BY_DATATYPE, EXACT, Tolerance
 
 nan, inf, huge = math.nan, math.inf, 10**400
 
@@ -49,6 +51,34 @@ def test_a_tolerance_allows_what_its_formula_says(
     tolerance = Tolerance(absolute, relative)
     assert tolerance.allows(a, b) is allowed
     assert tolerance.allows(b, a) is allowed
+
+
+def steps(a: float, b: float) -> int:
+    """How many single-precision numbers lie between two: their bits as whole numbers that ascend with the value."""
+    ordered = [(bits if bits >= 0 else -(bits & 0x7FFFFFFF)) for bits in struct.unpack("<2i", struct.pack("<2f", a, b))]
+    return abs(ordered[0] - ordered[1])
+
+
+def test_published_distances_in_steps_of_single_precision() -> None:
+    above = float(np.nextafter(np.float32(1), np.float32(2)))
+    assert [steps(1.0, above), steps(-0.0, 0.0), steps(1.0, 2.0)] == [1, 0, 8_388_608]
+
+
+@pytest.mark.parametrize(
+    ("datatype", "relative", "absolute"),
+    [("FP16", 1e-3, 1e-5), ("BF16", 1.6e-2, 1e-5), ("FP32", 1.3e-6, 1e-5), ("FP64", 1e-7, 1e-7)],
+)
+def test_a_data_type_has_the_tolerance_of_torchs_assert_close(datatype: str, relative: float, absolute: float) -> None:
+    assert BY_DATATYPE[datatype] == Tolerance(absolute, relative)
+
+
+def test_single_precision_may_be_a_few_steps_off() -> None:
+    allowed = BY_DATATYPE["FP32"]
+    for apart, value in ((10, 1000.0 + 10 * 2**-14), (30, 1000.0 + 30 * 2**-14)):
+        assert steps(1000.0, value) == apart  # a step is 2^-14 from 512 to 1024
+        assert allowed.allows(1000.0, value) is (apart * 2**-14 <= 1.3e-6 * value)
+    assert allowed.allows(1000.0, 1000.0 + 10 * 2**-14)
+    assert not allowed.allows(1000.0, 1000.0 + 30 * 2**-14)
 
 
 @given(st.floats() | st.integers(), st.floats() | st.integers())

@@ -6,6 +6,7 @@ import pytest
 from shadowproxy.stats import asymptotic, bernstein
 from shadowproxy.stats.arrays import Floats
 from shadowproxy.stats.asymptotic import LEAST, bucket_rows, half_width, lag_1, ratio, rho, sequence, spread
+from tests.stats import boundaries
 
 ALPHA = 0.05
 
@@ -14,16 +15,12 @@ def sums_of(x: Floats, n: Floats) -> Floats:
     return np.cumsum(bucket_rows(x, n), axis=1)
 
 
-def test_oracle_values() -> None:
-    tuned = rho(ALPHA, 5000)
-    assert tuned == pytest.approx(0.0398400668, abs=1e-10)
-    widths = half_width([100, 1000, 5000, 10_000, 100_000], ALPHA, tuned)
-    assert widths == pytest.approx([0.6694389, 0.1063755, 0.0429243, 0.0306148, 0.0105521], abs=1e-7)
-
-
 def test_it_is_the_normal_mixture_in_another_dress() -> None:
-    # confseq's two-sided normal mixture: bound(v=100, v_opt=100) = 30.35209 with its ρ = 12.60056, ours is 1/√ρ.
-    assert 100 * half_width(100, ALPHA, 12.60056**-0.5) == pytest.approx([30.35209], abs=1e-5)
+    # Of a sum of k values of variance 1 within ρ = 12.60056; ours is the half-width of their mean, and its ρ is 1/√ρ.
+    k = [20, 100, 1000, 10**6]
+    mixture = [boundaries.normal_mixture(v, ALPHA, 100) for v in k]
+    assert half_width(k, ALPHA, boundaries.mixture_rho(100, ALPHA) ** -0.5) * k == pytest.approx(mixture, rel=1e-9)
+    assert rho(ALPHA, 100) == pytest.approx(boundaries.mixture_rho(100, ALPHA) ** -0.5)
 
 
 def test_the_price_beside_a_single_look() -> None:
@@ -84,13 +81,6 @@ def test_scaling_the_sums_is_more_of_the_same() -> None:
     estimate = ratio(once)
     width = spread(once * 4) * half_width(240, ALPHA, rho(ALPHA))
     assert (low, high) == (pytest.approx(estimate - width), pytest.approx(estimate + width))
-
-
-def test_bernstein_oracle_values() -> None:
-    low, high = bernstein.sequence(np.tile([0.0, 1, 1, 0, 1], 200), ALPHA)
-    assert [low[99], high[99], low[999], high[999]] == pytest.approx([0.427568, 0.769210, 0.537571, 0.660701], abs=1e-6)
-    low, high = bernstein.sequence(np.full(1000, 0.5), ALPHA)
-    assert [low[-1], high[-1]] == pytest.approx([0.492622, 0.507378], abs=1e-6)
 
 
 def test_certainty_has_its_price() -> None:

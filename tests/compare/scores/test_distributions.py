@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import isclose, log, sqrt
 
 import numpy as np
@@ -34,6 +35,19 @@ def test_the_published_distances_of_two_rows() -> None:
     # scipy gives the square root: jensenshannon([1, 0], [.5, .5]) and, in bits, ([1, 0, 0], [0, 1, 0])
     assert sqrt(jensen_shannon([1, 0], [0.5, 0.5])) == pytest.approx(0.464501404, abs=5e-10)
     assert sqrt(jensen_shannon([1, 0, 0], [0, 1, 0]) / log(2)) == pytest.approx(1)
+
+
+def kullback_leibler(p: Sequence[float], q: Sequence[float]) -> float:
+    return sum(a * log(a / b) for a, b in zip(p, q, strict=True))
+
+
+def test_jensen_shannon_is_made_of_two_divergences_from_the_middle() -> None:
+    middle = [(a + b) / 2 for a, b in zip(P, Q, strict=True)]
+    assert kullback_leibler(P, Q) == pytest.approx(0.0252672, abs=5e-8)
+    # The population stability index is the sum of both directions.
+    assert kullback_leibler(P, Q) + kullback_leibler(Q, P) == pytest.approx(0.0510826, abs=5e-8)
+    halves = (kullback_leibler(P, middle) + kullback_leibler(Q, middle)) / 2
+    assert jensen_shannon(P, Q) == pytest.approx(halves)
 
 
 def test_the_published_distances_of_two_samples() -> None:
