@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shlex
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +126,8 @@ class Rows:
 def report(con: duckdb.DuckDBPyConnection, source: Source, loaded: Loaded, wishes: Wishes) -> Report:
     """Raises ScopeError for a trial or candidate that is not there, LabelsError for labels that are none, ValueError
     for a gate that is none."""
+    # Figures need it, and the database does not: it comes while the log is read (0.3 s).
+    threading.Thread(target=import_module, args=("scipy.special",), name="scipy.special", daemon=True).start()
     trials = scope.choose(con, wishes.scope)
     names = {trial.candidate for trial in trials}
     rulebook = {name: gates.given(name, wishes.snapshot, wishes.gates, wishes.expect) for name in names}

@@ -13,13 +13,14 @@ chosen before looking. Assumes that p is constant and the trials are independent
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import expit, gammaln, logit, xlogy
 
+from shadowproxy.stats import special
 from shadowproxy.stats.arrays import Floats, floats
-from shadowproxy.stats.roots import crossing
+from shadowproxy.stats.roots import descent
 
 T_OPT = 1000
 METHOD = "beta-binomial mixture sequence"
@@ -39,9 +40,7 @@ def lower(successes: ArrayLike, trials: ArrayLike, alpha: float, t_opt: float = 
     # With at most one success M_n stays below 1/α down to p = 0: there is no root, the bound is 0.
     some = s > 1
     if some.any():
-        centre = _centre(s[some], n[some])
-        found = _root(s[some], n[some], alpha, t_opt, np.full(centre.shape, logit(_EDGE)), centre)
-        low[some] = np.nan_to_num(found, nan=0.0)
+        low[some] = _root(s[some], n[some], alpha, t_opt)
     return low
 
 
@@ -57,14 +56,14 @@ def log_mixture(p_logit: Floats, s: Floats, n: Floats, alpha: float, t_opt: floa
     The ratio of beta functions is written with rising factorials: scipy's `betaln(10**6, 10**-11)` is infinite.
     """
     w = weight(alpha, t_opt)
-    p, q = expit(p_logit), expit(-p_logit)
+    p, q = special.expit(p_logit), special.expit(-p_logit)
     rising: Floats = _log_rising(p * w, s) + _log_rising(q * w, n - s) - _log_rising(w, n)
-    return rising - np.asarray(xlogy(s, p) + xlogy(n - s, q), dtype=np.float64)
+    return rising - np.asarray(special.xlogy(s, p) + special.xlogy(n - s, q), dtype=np.float64)
 
 
 def _log_rising(x: Floats | float, k: Floats) -> Floats:
     """ln x(x+1)…(x+k−1)"""
-    return np.asarray(gammaln(x + k) - gammaln(x), dtype=np.float64)
+    return np.asarray(special.gammaln(x + k) - special.gammaln(x), dtype=np.float64)
 
 
 def weight(alpha: float, t_opt: float) -> float:
@@ -72,12 +71,48 @@ def weight(alpha: float, t_opt: float) -> float:
     return max(t_opt / (log + math.log1p(log)) - 1, 1e-3)
 
 
-def _centre(s: Floats, n: Floats) -> Floats:
-    """The logit of S/n, where M_n ≤ 1: it is the likelihood's mean over its maximum."""
-    return np.asarray(logit(np.clip(s / n, _EDGE, 1 - _EDGE)), dtype=np.float64)
-
-
-def _root(s: Floats, n: Floats, alpha: float, t_opt: float, left: Floats, right: Floats) -> Floats:
+def _root(s: Floats, n: Floats, alpha: float, t_opt: float) -> Floats:
+    """The p below s/n with M_n(p) = 1/α; 0 where M_n is below that as far down as a rate is told from 0."""
     threshold = math.log(1 / alpha)
-    found = crossing(lambda x: log_mixture(x, s, n, alpha, t_opt) - threshold, left, right)
-    return np.asarray(expit(found), dtype=np.float64)
+    # M_n ≤ 1 at S/n: it is the likelihood's mean over its maximum.
+    centre = np.asarray(special.logit(np.clip(s / n, _EDGE, 1 - _EDGE)), dtype=np.float64)
+    edge = np.full(centre.shape, special.logit(_EDGE))
+    has_root = log_mixture(edge, s, n, alpha, t_opt) > threshold
+    s, n, centre, edge = s[has_root], n[has_root], centre[has_root], edge[has_root]
+    guess = np.clip(_guess(s, n, centre, threshold, weight(alpha, t_opt)), edge, centre)
+    found = descent(_excess(s, n, threshold, weight(alpha, t_opt)), edge, centre, guess)
+    low: Floats = np.zeros(has_root.shape)
+    low[has_root] = special.expit(found)
+    return low
+
+
+def _guess(s: Floats, n: Floats, centre: Floats, threshold: float, w: float) -> Floats:
+    """Where n·KL(S/n ‖ p) is ln(1/α) + ½·ln(1 + n/w), as logit: what Laplace's method makes of ln M_n(p).
+
+    It starts left of the root of a convex function, so that Newton's steps never pass it.
+    """
+    share = s / n
+    most = special.xlogy(s, share) + special.xlogy(n - s, 1 - share)
+    wanted = threshold + 0.5 * np.log1p(n / w)
+    ratio = wanted / np.maximum(n * share * (1 - share), 1e-12)
+    reach = ratio + np.sqrt(2 * ratio)
+    x = centre - np.where(share < 0.5, reach, np.log1p(reach))
+    for _ in range(3):
+        value = most - s * x + n * np.logaddexp(0, x) - wanted
+        x = x + value / np.maximum(s - n * special.expit(x), 1e-12)
+    return np.asarray(x, dtype=np.float64)
+
+
+def _excess(s: Floats, n: Floats, threshold: float, w: float) -> Callable[[Floats], tuple[Floats, Floats]]:
+    """ln M_n(p) − ln(1/α) and its slope, as a function of p's logit."""
+    rest = n - s
+    constant = _log_rising(w, n) + threshold
+
+    def excess(x: Floats) -> tuple[Floats, Floats]:
+        p, q = special.expit(x), special.expit(-x)
+        a, b = p * w, q * w
+        value = _log_rising(a, s) + _log_rising(b, rest) - special.xlogy(s, p) - special.xlogy(rest, q) - constant
+        pull = special.psi(a + s) - special.psi(a) - special.psi(b + rest) + special.psi(b)
+        return value, a * q * pull - (s - n * p)
+
+    return excess

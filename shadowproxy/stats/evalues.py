@@ -18,8 +18,8 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import betainc, betaln
 
+from shadowproxy.stats import special
 from shadowproxy.stats.arrays import Bools, Floats, floats
 
 KT = 0.5
@@ -30,7 +30,7 @@ _LARGEST_LOG = 700.0  # beyond it a float would be infinite
 def log_two_sided(b: ArrayLike, c: ArrayLike, a: float = UNIFORM) -> Floats:
     """ln E against "the coin is fair"; a = 1 is the uniform prior, 1/2 is KT's."""
     heads, tails = floats(b), floats(c)
-    mixed = (heads + tails) * math.log(2) + betaln(a + heads, a + tails) - betaln(a, a)
+    mixed = (heads + tails) * math.log(2) + special.betaln(a + heads, a + tails) - special.betaln(a, a)
     return np.asarray(mixed, dtype=np.float64)
 
 
@@ -38,7 +38,7 @@ def log_one_sided(b: ArrayLike, c: ArrayLike, a: float = UNIFORM) -> Floats:
     """ln E against "heads are no likelier than tails". −∞ where nothing but tails came, long enough."""
     heads, tails = floats(b), floats(c)
     with np.errstate(divide="ignore"):
-        half = np.log(betainc(a + tails, a + heads, 0.5)) + math.log(2)
+        half = np.log(special.betainc(a + tails, a + heads, 0.5)) + math.log(2)
     return np.asarray(log_two_sided(heads, tails, a) + half, dtype=np.float64)
 
 

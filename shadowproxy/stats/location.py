@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import ndtri
 
+from shadowproxy.stats import special
 from shadowproxy.stats.arrays import Floats
 
 MOST = 5000
@@ -54,4 +54,4 @@ def signed_rank_quantile(n: int, p: float) -> int:
     if n <= _EXACT_UP_TO:
         return int(np.searchsorted(np.cumsum(signed_rank_law(n)), p * (1 - 1e-12)))
     mean, deviation = n * (n + 1) / 4, (n * (n + 1) * (2 * n + 1) / 24) ** 0.5
-    return max(int(np.floor(mean + float(ndtri(p)) * deviation)), 0)
+    return max(int(np.floor(mean + float(special.ndtri(p)) * deviation)), 0)

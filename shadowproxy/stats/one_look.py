@@ -13,9 +13,8 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import betainc, betaincinv, ndtri, stdtrit
 
-from shadowproxy.stats import asymptotic
+from shadowproxy.stats import asymptotic, special
 from shadowproxy.stats.arrays import Floats, floats
 from shadowproxy.stats.roots import crossing
 
@@ -30,14 +29,14 @@ _EDGE = 1e-9
 def rate(successes: ArrayLike, trials: ArrayLike, alpha: float) -> tuple[Floats, Floats]:
     s, n = floats(successes), floats(trials)
     with np.errstate(invalid="ignore"):
-        low = np.where(s > 0, betaincinv(s, n - s + 1, alpha / 2), 0.0)
-        high = np.where(s < n, betaincinv(s + 1, n - s, 1 - alpha / 2), 1.0)
+        low = np.where(s > 0, special.betaincinv(s, n - s + 1, alpha / 2), 0.0)
+        high = np.where(s < n, special.betaincinv(s + 1, n - s, 1 - alpha / 2), 1.0)
     return low, high
 
 
 def difference(b: ArrayLike, c: ArrayLike, n: ArrayLike, alpha: float) -> tuple[Floats, Floats]:
     """Of P(only b) − P(only c); (−1, 1) without trials."""
-    z = float(ndtri(1 - alpha / 2))
+    z = float(special.ndtri(1 - alpha / 2))
     heads, tails, trials = floats(b), floats(c), floats(n)
     low = _tango(heads, tails, trials, z)
     high = _tango(heads, tails, trials, -z)
@@ -74,7 +73,7 @@ def newcombe(a: int, b: int, c: int, d: int, alpha: float) -> tuple[float, float
 
 
 def _wilson(p: float, n: int, alpha: float) -> tuple[float, float]:
-    z = float(ndtri(1 - alpha / 2))
+    z = float(special.ndtri(1 - alpha / 2))
     centre, reach = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     return (centre - reach) / (1 + z * z / n), (centre + reach) / (1 + z * z / n)
 
@@ -83,7 +82,7 @@ def ratio(sums: Floats, alpha: float) -> tuple[Floats, Floats]:
     """Of Σx/Σn over buckets; (−∞, ∞) before `asymptotic.LEAST` of them. `sums` as there."""
     k = sums[0]
     enough = k >= asymptotic.LEAST
-    t = stdtrit(np.where(enough, k, asymptotic.LEAST) - 1, 1 - alpha / 2)
+    t = special.stdtrit(np.where(enough, k, asymptotic.LEAST) - 1, 1 - alpha / 2)
     with np.errstate(invalid="ignore"):
         reach = np.where(enough, t * asymptotic.spread(sums) / np.sqrt(np.maximum(k, 1)), np.inf)
     centre = np.where(enough, asymptotic.ratio(sums), 0.0)
@@ -93,4 +92,4 @@ def ratio(sums: Floats, alpha: float) -> tuple[Floats, Floats]:
 def coin_p(heads: ArrayLike, tails: ArrayLike) -> Floats:
     """P[Bin(heads + tails, 1/2) ≥ heads]: one-sided, one look."""
     h, t = floats(heads), floats(tails)
-    return np.where(h > 0, betainc(np.maximum(h, 1e-9), t + 1, 0.5), 1.0)
+    return np.where(h > 0, special.betainc(np.maximum(h, 1e-9), t + 1, 0.5), 1.0)

@@ -14,8 +14,8 @@ from bisect import bisect_left
 from collections.abc import Callable
 
 import numpy as np
-from scipy.special import bdtr, logit
 
+from shadowproxy.stats import special
 from shadowproxy.stats.bernoulli import T_OPT, log_mixture
 
 Ranks = tuple[int, int]  # from 1; both ends belong to the interval
@@ -33,7 +33,7 @@ def one_look(n: int, p: float, alpha: float) -> Ranks | None:
 def sequence_ends(n: int, p: float, alpha: float, t_opt: float = T_OPT) -> Ranks:
     """From 0 to n + 1."""
     threshold = math.log(1 / alpha)
-    at = np.atleast_1d(np.asarray(logit(p), dtype=np.float64))
+    at = np.atleast_1d(np.asarray(special.logit(p), dtype=np.float64))
 
     def is_likely(s: int) -> bool:
         return bool(log_mixture(at, np.array([float(s)]), np.array([float(n)]), alpha, t_opt)[0] < threshold)
@@ -48,7 +48,7 @@ def one_look_ends(n: int, p: float, alpha: float) -> Ranks:
     """From 0 to n + 1."""
 
     def first(share: float) -> int:
-        at_least: Callable[[int], bool] = lambda s: bool(bdtr(s, n, p) >= share)  # noqa: E731
+        at_least: Callable[[int], bool] = lambda s: bool(special.bdtr(s, n, p) >= share)  # noqa: E731
         return bisect_left(range(n + 1), True, key=at_least)
 
     return first(alpha / 2), first(1 - alpha / 2) + 1

@@ -10,8 +10,8 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import expit, gammaln, logit, xlogy
 
+from shadowproxy.stats import special
 from shadowproxy.stats.arrays import Floats, floats
 from shadowproxy.stats.roots import crossing
 
@@ -30,12 +30,12 @@ def without_events(trials: float, alpha: float) -> float:
 
 
 def _lower(s: Floats, n: Floats, alpha: float) -> Floats:
-    log_choose = gammaln(n + 1) - gammaln(s + 1) - gammaln(n - s + 1)
+    log_choose = special.gammaln(n + 1) - special.gammaln(s + 1) - special.gammaln(n - s + 1)
 
     def log_martingale(x: Floats) -> Floats:
-        log_likelihood = xlogy(s, expit(x)) + xlogy(n - s, expit(-x))
+        log_likelihood = special.xlogy(s, special.expit(x)) + special.xlogy(n - s, special.expit(-x))
         return np.asarray(-np.log(n + 1) - log_choose - log_likelihood - math.log(1 / alpha), dtype=np.float64)
 
-    centre = logit(np.clip(s / np.maximum(n, 1), _EDGE, 1 - _EDGE))
-    found = crossing(log_martingale, np.full(s.shape, logit(_EDGE)), np.asarray(centre, dtype=np.float64))
-    return np.where(s > 0, np.nan_to_num(expit(found), nan=0.0), 0.0)
+    centre = special.logit(np.clip(s / np.maximum(n, 1), _EDGE, 1 - _EDGE))
+    found = crossing(log_martingale, np.full(s.shape, special.logit(_EDGE)), np.asarray(centre, dtype=np.float64))
+    return np.where(s > 0, np.nan_to_num(special.expit(found), nan=0.0), 0.0)

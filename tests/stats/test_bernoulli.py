@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -58,3 +60,17 @@ def test_it_holds_at_all_times_at_once() -> None:
         low, high = sequence(events, trials, ALPHA)
         missed += bool(((low > 0.02) | (high < 0.02)).any())
     assert missed <= 8  # P[Bin(100, 0.05) > 8] = 6 %, and the sequence is conservative
+
+
+@given(st.floats(1.01, 1e4), st.floats(1, 1e6), st.sampled_from([0.05, 0.001]))
+def test_the_bound_is_where_the_mixture_reaches_its_threshold(s: float, more: float, alpha: float) -> None:
+    successes, trials = np.array([s]), np.array([s + more])
+    low = lower(successes, trials, alpha)
+    edge = np.log(low / (1 - low)) if low[0] > 0 else np.log(np.array([1e-13]))
+    height = float(log_mixture(edge, successes, trials, alpha, bernoulli.T_OPT)[0]) - np.log(1 / alpha)
+    assert abs(height) < 1e-6 if low[0] > 0 else height <= 0
+
+
+def test_scipy_is_not_imported_before_an_interval_is_asked_for() -> None:
+    asked = "import sys, shadowproxy.report.assemble; sys.exit('scipy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", asked], check=False).returncode == 0
