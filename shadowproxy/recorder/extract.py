@@ -10,6 +10,7 @@ from shadowproxy.compare import compile_path
 from shadowproxy.recorder.heads import Field, value_of
 from shadowproxy.recorder.redact import CREDENTIALS, Redactor
 
+ID: Final = "id"
 KEY_CHARACTERS: Final = 1024  # a longer value is no key
 SLICE_CHARACTERS: Final = 200
 
@@ -32,7 +33,7 @@ class Extractor(NamedTuple):
 def compile_extractor(where: str, redactor: Redactor) -> Extractor:
     """`where` is id, header:NAME, json:$.path or answer:$.path; ValueError with a sentence for anything else."""
     kind, _, rest = where.partition(":")
-    if where == "id":
+    if where == ID:
         return Extractor(lambda source: source.id, False, False)
     if kind == "header" and rest.strip():
         return Extractor(_header(rest.strip().lower(), redactor), False, False)

@@ -5,7 +5,10 @@ Field lines repeat from answer to answer, so what was read of a line is remember
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, NamedTuple
+
+from shadowproxy.pairlog.record import opened, request_front
 
 _REMEMBERED: Final = 4096
 _END: Final = [b"", b""]
@@ -57,6 +60,10 @@ def fields_of(head: bytes) -> list[Field]:
     return [_known[line] for line in lines[1:] if line]
 
 
+# What stands at the beginning of an exchange in a line, where no error is told: by role, outcome, status, bad.
+Fronts = dict[tuple[int, int, int, bool], bytes]
+
+
 class AnswerHead(NamedTuple):
     """An answer's head as a plan reads it."""
 
@@ -64,6 +71,7 @@ class AnswerHead(NamedTuple):
     compared: tuple[tuple[str, str], ...]  # what comparison may look at
     stored: list[tuple[str, str]]
     coding: str  # Content-Encoding
+    fronts: Fronts  # those that were written
 
 
 class AnswerHeads(dict[bytes, AnswerHead]):
@@ -81,7 +89,38 @@ class AnswerHeads(dict[bytes, AnswerHead]):
             tuple([(field.name, field.value) for field in fields if field.key in self._compared]),
             [(field.name, field.value) for field in fields if field.key in self._stored],
             values_of(fields, "content-encoding"),
+            {},
         )
+        if len(head) <= _REMEMBERED_HEAD_BYTES:
+            if len(self) >= _REMEMBERED_HEADS:
+                self.clear()
+            self[head] = read
+        return read
+
+
+class RequestHead(NamedTuple):
+    """A request's head as a plan reads it."""
+
+    line: tuple[str, str]  # method, target
+    fields: list[Field]
+    coding: str  # Content-Encoding
+    front: bytes  # what stands at the beginning of the request in a line: redacted, as the plan says
+
+
+class RequestHeads(dict[bytes, RequestHead]):
+    """Head → what is read of it; `shown(target)` is the target without its secrets."""
+
+    def __init__(self, stored: frozenset[str], shown: Callable[[str], str]) -> None:
+        super().__init__()
+        self._stored = stored
+        self._shown = shown
+
+    def __missing__(self, head: bytes) -> RequestHead:
+        first, fields = split(head)
+        line = method, target = request_line(first)
+        stored = [(field.name, field.value) for field in fields if field.key in self._stored]
+        front = opened(request_front(method, self._shown(target), stored))
+        read = RequestHead(line, fields, values_of(fields, "content-encoding"), front)
         if len(head) <= _REMEMBERED_HEAD_BYTES:
             if len(self) >= _REMEMBERED_HEADS:
                 self.clear()

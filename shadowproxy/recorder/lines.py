@@ -9,24 +9,26 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any, Final, NamedTuple
 
+import orjson
+
 from shadowproxy.compare import compare
 from shadowproxy.core.outcome import TIMEOUT
-from shadowproxy.pairlog.body import NO_BODY
+from shadowproxy.pairlog.body import NO_BODY, StoredBody
 from shadowproxy.pairlog.record import (
     LIVE,
     Head,
     comparison_record,
-    fragment,
     pair_line,
-    request_record,
+    request_rest,
     timestamp,
+    whole,
 )
 from shadowproxy.recorder import heads
 from shadowproxy.recorder.coding import Decoded, decode
 from shadowproxy.recorder.extract import Source, key_text, slice_text
 from shadowproxy.recorder.plan import Plan, RoutePlan
 from shadowproxy.recorder.redact import Redacted
-from shadowproxy.recorder.side import Side, dropped_record, stored_body, stored_fields
+from shadowproxy.recorder.side import Side, dropped_record, stored_body
 from shadowproxy.settings.snapshot import Candidate
 from shadowproxy.wire import frames
 
@@ -62,60 +64,77 @@ def lines_of(
     ]
     if not wanted:
         return []
-    page = _Page(plan, pair, src, len(wanted) > 1)
+    page = _Page(plan, pair, src)
     return [page.line(exchange, next_id()) for exchange in wanted]
 
 
 class _Page:
     """What the lines of one pair share."""
 
-    def __init__(self, plan: Plan, pair: frames.Pair, src: tuple[int, int, int], several: bool = True) -> None:
+    __slots__ = (
+        "_parts", "_sides", "decoded", "head", "noise", "pair", "plan", "production", "request", "route", "shown",
+        "twin", "twin_exchange",
+    )  # fmt: skip
+
+    def __init__(self, plan: Plan, pair: frames.Pair, src: tuple[int, int, int]) -> None:
         self.plan = plan
         self.pair = pair
-        self.several = several  # lines share parts, which are worth serialising by themselves
         self.route: RoutePlan = plan.routes[pair.route]
-        first, self.fields = heads.split(pair.head)
-        self.request = heads.request_line(first)
+        self.request = plan.requests[pair.head]
         self.decoded = self._decoded()
         self.shown: Redacted | None = None
         if plan.redactor.covers_bodies or self.route.of_request:
             self.shown = plan.redactor.body(self.decoded.body, self.decoded.truncated)
-        self.production = self._side(pair.exchanges[0], None)
-        twins = [exchange for exchange in pair.exchanges if exchange.role == frames.TWIN]
-        self.twin_exchange = twins[0] if twins else None
-        self.twin = self._side(twins[0], self.production) if twins and twins[0].outcome else None
+        self.production = Side(plan, self.route, self.request.line, pair.exchanges[0])
         self._sides: dict[int, Side] = {frames.PRODUCTION: self.production}
-        self.noise = self._noise()
+        self._parts: dict[bool, tuple[orjson.Fragment, orjson.Fragment, Any]] = {}
+        self.twin: Side | None = None
+        self.twin_exchange: frames.Exchange | None = None
+        self.noise: dict[str, Any] | None = None
+        for exchange in pair.exchanges:
+            if exchange.role == frames.TWIN:
+                self._take_twin(exchange)
+                break
         self.head = self._head(src)
-        self._requests: dict[bool, Any] = {}
+
+    def _take_twin(self, exchange: frames.Exchange) -> None:
+        self.twin_exchange = exchange
+        if exchange.outcome:
+            self.twin = Side(self.plan, self.route, self.request.line, exchange, self.production)
+            if self.plan.snapshot.twin is not None:
+                self.noise = self._compared(self.twin, TWIN, self.plan.snapshot.twin)
 
     def _decoded(self) -> Decoded:
         body = bytes(self.pair.body)
         truncated = bool(self.pair.flags & frames.REQUEST_TRUNCATED)
-        coding = heads.values_of(self.fields, "content-encoding")
+        coding = self.request.coding
         return decode(body, coding, self.plan.decode_up_to, truncated) if coding else Decoded(body, truncated)
-
-    def _side(self, exchange: frames.Exchange, like: Side | None) -> Side:
-        return Side(self.plan, self.route, self.request, exchange, self.plan.upstreams[exchange.role], like)
 
     def side(self, exchange: frames.Exchange) -> Side:
         side = self._sides.get(exchange.role)
         if side is None:
-            side = self._sides[exchange.role] = self._side(exchange, self.production)
+            side = Side(self.plan, self.route, self.request.line, exchange, self.production)
+            self._sides[exchange.role] = side
         return side
 
     def _head(self, src: tuple[int, int, int]) -> Head:
         pair, route = self.pair, self.route
-        source = Source(
-            heads.text(pair.id),
-            self.fields,
-            self.shown.value if self.shown is not None else None,
-            self._answer_value() if route.of_answer else None,
-        )
+        id_ = heads.text(pair.id)
+        key: str | None = id_
+        slices: dict[str, str | None] = {}
+        if not route.is_plain:
+            source = Source(
+                id_,
+                self.request.fields,
+                self.shown.value if self.shown is not None else None,
+                self._answer_value() if route.of_answer else None,
+            )
+            key = route.key.find(source)
+            slices = {name: slice_text(extractor.find(source)) for name, extractor in route.slices}
         # By position: by name it takes twice as long.
         return Head(
-            source.id,
-            key_text(route.key.find(source)),
+            id_,
+            key_text(key),
             timestamp(pair.arrival_us),
             src,
             LIVE,
@@ -123,7 +142,7 @@ class _Page:
             self.production.assessed.protocol,
             self.plan.upstreams[pair.answered_by][0],
             bool(pair.flags & frames.WARMUP),
-            {name: slice_text(extractor.find(source)) for name, extractor in route.slices} if route.slices else {},
+            slices,
         )
 
     def _answer_value(self) -> Any:
@@ -132,11 +151,6 @@ class _Page:
             if exchange.role == self.pair.answered_by and exchange.outcome:
                 return self.side(exchange).value
         return None
-
-    def _noise(self) -> dict[str, Any] | None:
-        if self.twin is None or self.plan.snapshot.twin is None:
-            return None
-        return self._compared(self.twin, TWIN, self.plan.snapshot.twin)
 
     def _compared(self, other: Side, key: str, settings: Candidate) -> dict[str, Any]:
         rules, production = self.route.rules, self.production
@@ -167,19 +181,28 @@ class _Page:
         result = comparison["result"]
         head = self.head._replace(warmup=True) if exchange.flags & frames.WARMING else self.head
         with_bodies = plan.bodies == "all" or (plan.bodies == "different" and result != _SAME)
+        parts = self._parts.get(with_bodies)
+        if parts is None:
+            parts = self._parts[with_bodies] = self._shared(with_bodies)
         data = pair_line(
             pair_id,
             head,
             candidate.trial,
             candidate.name,
-            self._request(with_bodies) if self.several else self._request_record(with_bodies),
-            self.production.fragment(with_bodies) if self.several else self.production.record(with_bodies),
-            shadow.record(with_bodies),
-            self._twin(with_bodies),
+            parts[0],
+            parts[1],
+            shadow.fragment(with_bodies),
+            parts[2],
             comparison,
             self.noise,
         )
         return Line(candidate.name, data, result, comparison["agrees"])
+
+    def _shared(self, with_bodies: bool) -> tuple[orjson.Fragment, orjson.Fragment, Any]:
+        """Request, production and twin: serialised once, however many lines show them."""
+        body = self._request_body() if with_bodies else NO_BODY
+        request = whole(self.request.front, request_rest(body, self.pair.body_bytes))
+        return request, self.production.fragment(with_bodies), self._twin(with_bodies)
 
     def _twin(self, with_bodies: bool) -> Any:
         if self.twin is not None:
@@ -188,25 +211,11 @@ class _Page:
             return dropped_record(self.twin_exchange, self.plan.upstreams[frames.TWIN])
         return None
 
-    def _request(self, with_body: bool) -> Any:
-        made = self._requests.get(with_body)
-        if made is None:
-            made = self._requests[with_body] = fragment(self._request_record(with_body))
-        return made
-
-    def _request_record(self, with_body: bool) -> dict[str, Any]:
+    def _request_body(self) -> StoredBody:
         plan, pair = self.plan, self.pair
-        method, target = self.request
         shown = self.shown if plan.redactor.covers_bodies else None
         truncated = bool(pair.flags & frames.REQUEST_TRUNCATED)
-        body = stored_body(bytes(pair.body), self.decoded, shown, plan.store_up_to, truncated)
-        return request_record(
-            method,
-            plan.redactor.target(target),
-            stored_fields(self.fields, plan.headers),
-            body if with_body else NO_BODY,
-            pair.body_bytes,
-        )
+        return stored_body(bytes(pair.body), self.decoded, shown, plan.store_up_to, truncated)
 
 
 def _show(record: dict[str, Any], shown: dict[str, Any]) -> None:

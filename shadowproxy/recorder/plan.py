@@ -14,8 +14,8 @@ import msgspec
 from shadowproxy.compare import Rules, compile_rules
 from shadowproxy.compare.binary import HEADER as BINARY_HEADER
 from shadowproxy.compare.own import OwnScore
-from shadowproxy.recorder.extract import Extractor, compile_extractor
-from shadowproxy.recorder.heads import AnswerHeads
+from shadowproxy.recorder.extract import ID, Extractor, compile_extractor
+from shadowproxy.recorder.heads import AnswerHeads, RequestHeads
 from shadowproxy.recorder.redact import CREDENTIALS, Redactor
 from shadowproxy.settings.snapshot import Pairs, Redact, Route, Snapshot
 
@@ -25,6 +25,7 @@ class RoutePlan(NamedTuple):
     rules: Rules
     heads: AnswerHeads
     key: Extractor
+    is_plain: bool  # the key is the request's id, and there are no slices
     slices: tuple[tuple[str, Extractor], ...]
     of_request: bool  # something is looked up in the request's JSON
     of_answer: bool
@@ -37,6 +38,7 @@ class Plan(NamedTuple):
     upstreams: tuple[tuple[str, str], ...]  # (name, version) by role
     redactor: Redactor
     headers: frozenset[str]  # fields that are stored, lower case
+    requests: RequestHeads
     bodies: str  # all | different | none
     store_up_to: int
     decode_up_to: int
@@ -53,6 +55,7 @@ def compile_plan(snapshot: Snapshot, pairs: Pairs, key: bytes, scores: tuple[Own
         upstreams=_upstreams(snapshot),
         redactor=redactor,
         headers=stored,
+        requests=RequestHeads(stored, redactor.target),
         bodies=pairs.bodies,
         store_up_to=pairs.store_up_to,
         decode_up_to=max(pairs.store_up_to, *(route.compare.up_to for route in snapshot.routes)) + 1,
@@ -85,6 +88,7 @@ def _route(route: Route, redactor: Redactor, stored: frozenset[str], scores: tup
         rules=rules,
         heads=AnswerHeads(frozenset({"content-type", BINARY_HEADER, *rules.headers}), stored),
         key=key,
+        is_plain=route.key == ID and not slices,
         slices=slices,
         of_request=any(extractor.of_request for extractor in extractors),
         of_answer=any(extractor.of_answer for extractor in extractors),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -11,18 +10,23 @@ from shadowproxy.compare import Answer, Assessed, assess
 from shadowproxy.compare.lift import Form
 from shadowproxy.core.outcome import CLIENT_ABORTED, COMPLETE, DROPPED, OUTCOMES
 from shadowproxy.pairlog.body import NO_BODY, WITHHELD_BODY, StoredBody, stored
-from shadowproxy.pairlog.record import ExchangeRecord, Stream, Timing, exchange_record, fragment, latency_ms
+from shadowproxy.pairlog.record import (
+    ExchangeRecord,
+    Stream,
+    exchange_front,
+    exchange_record,
+    exchange_rest,
+    latency_ms,
+    opened,
+    whole,
+)
 from shadowproxy.recorder import heads
 from shadowproxy.recorder.coding import Decoded, decode
-from shadowproxy.recorder.heads import Field
+from shadowproxy.recorder.heads import AnswerHead
 from shadowproxy.recorder.plan import Plan, RoutePlan
 from shadowproxy.recorder.redact import EMPTY, Redacted
 from shadowproxy.recorder.stream import stream_of
 from shadowproxy.wire import frames
-
-
-def stored_fields(fields: Sequence[Field], allowed: frozenset[str]) -> list[tuple[str, str]]:
-    return [(field.name, field.value) for field in fields if field.key in allowed]
 
 
 def stored_body(raw: bytes, decoded: Decoded, shown: Redacted | None, limit: int, raw_truncated: bool) -> StoredBody:
@@ -35,11 +39,11 @@ def stored_body(raw: bytes, decoded: Decoded, shown: Redacted | None, limit: int
 
 
 class Side:
-    """`like` is production's side, for answers that are equal to it byte for byte."""
+    """`like` is production's side: of an answer that repeats it nothing is made twice."""
 
     __slots__ = (
-        "_fragments", "_raw", "answer", "assessed", "decoded", "exchange", "head", "plan", "shown",
-        "shown_assessed", "timing", "upstream", "version",
+        "_like", "_raw", "_stored", "answer", "assessed", "decoded", "exchange", "head", "plan", "shown",
+        "shown_assessed",
     )  # fmt: skip
 
     def __init__(
@@ -48,24 +52,34 @@ class Side:
         route: RoutePlan,
         request: tuple[str, str],
         exchange: frames.Exchange,
-        named: tuple[str, str],
         like: Side | None = None,
     ) -> None:
-        """`request` is (method, target), `named` the upstream's name and version."""
+        """`request` is (method, target)."""
         self.plan = plan
         self.exchange = exchange
-        self.upstream, self.version = named
-        self._fragments: dict[bool, orjson.Fragment] = {}
-        self.timing = Timing(
-            exchange.start, exchange.connect, exchange.sent, exchange.first_byte, exchange.total, exchange.stalled
-        )
         self.head = head = route.heads[exchange.head]
-        self._raw = exchange.body if isinstance(exchange.body, bytes) else bytes(exchange.body)
+        body = exchange.body
+        self._raw = raw = body if body.__class__ is bytes else bytes(body)
+        self._stored: StoredBody | None = None
+        self._like: Side | None = None
+        self.decoded: Decoded
+        self.answer: Answer
+        self.assessed: Assessed
+        self.shown: Redacted | None
+        self.shown_assessed: Assessed
+        if like is not None and like.is_repeated(exchange, head):
+            self._like = like
+            self.decoded = like.decoded
+            self.answer = like.answer
+            self.shown = like.shown
+            self.assessed = assess(route.rules, *request, like.answer, like.assessed)
+            self.shown_assessed = like.shown_assessed
+            return
         truncated = bool(exchange.flags & frames.BODY_TRUNCATED)
-        if head.coding and self._raw:
-            self.decoded = decode(self._raw, head.coding, plan.decode_up_to, truncated)
+        if head.coding and raw:
+            self.decoded = decode(raw, head.coding, plan.decode_up_to, truncated)
         else:
-            self.decoded = Decoded(self._raw, truncated)
+            self.decoded = Decoded(raw, truncated)
         self.answer = Answer(
             exchange.outcome == COMPLETE,
             exchange.status,
@@ -74,11 +88,22 @@ class Side:
             self.decoded.truncated,
             exchange.outcome == CLIENT_ABORTED,
         )
-        self.assessed: Assessed = assess(route.rules, *request, self.answer, like.assessed if like else None)
-        self.shown: Redacted | None = None
-        self.shown_assessed: Assessed = self.assessed
+        self.assessed = assess(route.rules, *request, self.answer, like.assessed if like else None)
+        self.shown = None
+        self.shown_assessed = self.assessed
         if plan.redactor.covers_bodies:
             self._redact(route, request, like)
+
+    def is_repeated(self, exchange: frames.Exchange, head: AnswerHead) -> bool:
+        """Whether another exchange ended in an answer of which all is to be said that is said of this one."""
+        mine = self.exchange
+        return (
+            exchange.body == mine.body
+            and exchange.status == mine.status
+            and exchange.outcome == mine.outcome
+            and (head is self.head or (head.compared == self.head.compared and head.coding == self.head.coding))
+            and not (exchange.flags ^ mine.flags) & frames.BODY_TRUNCATED
+        )
 
     def _redact(self, route: RoutePlan, request: tuple[str, str], like: Side | None) -> None:
         if like is not None and like.decoded == self.decoded:
@@ -108,28 +133,37 @@ class Side:
     @property
     def latency_ms(self) -> float | None:
         """None where no whole answer came."""
-        return latency_ms(self.timing) if self.exchange.outcome == COMPLETE else None
+        return latency_ms(self.exchange) if self.exchange.outcome == COMPLETE else None
 
-    def record(self, with_body: bool) -> dict[str, Any]:
+    def fragment(self, with_body: bool) -> orjson.Fragment:
         exchange = self.exchange
-        record = ExchangeRecord(
-            self.upstream,
-            self.version,
-            OUTCOMES[exchange.outcome],
-            None,
-            heads.text(exchange.error) or None if exchange.error else None,
-            self.assessed.bad,
-            exchange.status or None,
-            self.head.stored,
-            exchange.body_bytes,
-            self.timing,
-            self._stream() if exchange.arrivals else None,
-        )
-        if not with_body or exchange.status == 0:
-            return exchange_record(record, NO_BODY)
-        truncated = bool(exchange.flags & frames.BODY_TRUNCATED)
-        body = stored_body(self._raw, self.decoded, self.shown, self.plan.store_up_to, truncated)
-        return exchange_record(record, body)
+        body = self._body() if with_body and exchange.status else NO_BODY
+        stream = self._stream() if exchange.arrivals else None
+        return whole(self._front(), exchange_rest(body, exchange.body_bytes, exchange[5:11], stream))
+
+    def _front(self) -> bytes:
+        exchange, bad = self.exchange, self.assessed.bad
+        role, outcome, status = exchange.role, exchange.outcome, exchange.status
+        front = None if exchange.error else self.head.fronts.get((role, outcome, status, bad))
+        if front is None:
+            error = heads.text(exchange.error) or None
+            named = self.plan.upstreams[role]
+            stored = self.head.stored
+            front = opened(exchange_front(*named, OUTCOMES[outcome], None, error, bad, status or None, stored))
+            if not exchange.error:
+                self.head.fronts[role, outcome, status, bad] = front
+        return front
+
+    def _body(self) -> StoredBody:
+        body = self._stored
+        if body is None:
+            if self._like is not None:
+                body = self._like._body()
+            else:
+                truncated = bool(self.exchange.flags & frames.BODY_TRUNCATED)
+                body = stored_body(self._raw, self.decoded, self.shown, self.plan.store_up_to, truncated)
+            self._stored = body
+        return body
 
     def _stream(self) -> Stream | None:
         content_type = heads.value_of(self.head.fields, "content-type")
@@ -142,12 +176,6 @@ class Side:
             self.assessed.lifted.stream if is_plain else None,
             has_length=heads.value_of(self.head.fields, "content-length") is not None,
         )
-
-    def fragment(self, with_body: bool) -> orjson.Fragment:
-        made = self._fragments.get(with_body)
-        if made is None:
-            made = self._fragments[with_body] = fragment(self.record(with_body))
-        return made
 
 
 def dropped_record(exchange: frames.Exchange, named: tuple[str, str]) -> dict[str, Any]:

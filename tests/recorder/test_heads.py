@@ -53,3 +53,16 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_request_lines(first: str, expected: tuple[str, str]) -> None:
     assert heads.request_line(first) == expected
+
+
+def test_whole_heads_are_remembered_within_bounds() -> None:
+    requests = heads.RequestHeads(frozenset({"accept"}), lambda target: target.replace("secret", "hidden"))
+    answers = heads.AnswerHeads(frozenset(), frozenset({"accept"}))
+    for number in range(1000):
+        head = b"POST /p?secret HTTP/1.1\r\nAccept: %d\r\nHost: x\r\n\r\n" % number
+        assert requests[head].front == b'{"method":"POST","target":"/p?hidden","headers":[["Accept","%d"]],' % number
+        assert answers[head].stored == [("Accept", str(number))]
+    assert max(len(requests), len(answers)) <= heads._REMEMBERED_HEADS
+    last = len(requests)
+    assert requests[b"GET / HTTP/1.1\r\nAccept: " + b"y" * 1024 + b"\r\n\r\n"].line == ("GET", "/")
+    assert len(requests) == last, "a long head is hardly ever the same again"

@@ -6,6 +6,7 @@ import gzip
 import json
 from typing import Any
 
+import orjson
 import pytest
 
 from shadowproxy.core import outcome
@@ -340,6 +341,67 @@ def test_bodies_are_stored_as_the_settings_say(bodies: str, stored: list[bool]) 
         assert [line[part]["body"] is not None for line in lines] == stored
         assert [line[part]["body_encoding"] != "not_stored" for line in lines] == stored
     assert [line["comparison"]["result"] for line in lines] == ["same", "different"], "bodies are compared all the same"
+
+
+# -- form -----------------------------------------------------------------------------------------------------------
+
+# CONTRACT.md §4: the keys of a line and of what stands in it, in their order.
+PAIR = [
+    *("v", "kind", "pair_id", "id", "key", "ts", "src", "trial", "origin", "route", "protocol", "candidate"),
+    *("answered_by", "warmup", "slices", "request", "production", "shadow", "twin", "comparison", "noise"),
+]
+REQUEST = ["method", "target", "headers", "body", "body_encoding", "body_bytes", "body_truncated"]
+EXCHANGE = [
+    *("upstream", "version", "outcome", "dropped", "error", "bad", "status", "headers", "body", "body_encoding"),
+    *("body_bytes", "body_truncated", "timing_ms", "stream"),
+]
+COMPARISON = (
+    "result reason agrees items items_disagreeing differences differences_total metrics production_prediction "
+    "{}_prediction latency_ms_difference censored rules"
+)
+NOBODY = f.candidate(status=0, result=outcome.CONNECT_ERROR, error="größer".encode(), sent=-1, stalled=-1)
+ANSWERS = {
+    "equal": f.candidate(),
+    "equal but for a stored header": f.candidate(fields=("Content-Type: application/json", "X-Request-ID: 7")),
+    "another type": f.candidate(fields=("Content-Type: text/plain",)),
+    "different": f.candidate(0, b'{"label":"b\\ud800"}', ms=0.0015),
+    "another status": f.candidate(status=503),
+    "cut": f.candidate(flags=frames.BODY_TRUNCATED),
+    "no text": f.candidate(0, b"\xff\x00", fields=()),
+    "no answer": NOBODY,
+    "stream": f.candidate(
+        0, b"data: {}\n\n", fields=("Content-Type: text/event-stream",), arrivals=frames.arrival(9, 10)
+    ),
+}
+
+
+@pytest.mark.parametrize("answer", ANSWERS.values(), ids=list(ANSWERS))
+@pytest.mark.parametrize("twin", [f.exchange(1), f.exchange(1, b"{}"), f.dropped(1, outcome.IN_FLIGHT), None])
+@pytest.mark.parametrize("bodies", ["all", "different"])
+def test_a_line_is_what_one_writer_of_json_makes_of_it(
+    answer: frames.Exchange, twin: frames.Exchange | None, bodies: str
+) -> None:
+    """Parts that were written before, and joined, leave nothing out, nothing twice and nothing in another place."""
+    exchanges = [f.exchange(), *([twin] if twin else []), answer, answer._replace(role=3, total=12_345_678)]
+    plan = plan_of(pairs={"bodies": bodies})
+    for _ in range(2):  # what is remembered of the first is used for the second
+        for line in lines_of(plan, f.pair(*exchanges), SRC, Ids().next):
+            read = orjson.loads(line.data)
+            assert line.data == orjson.dumps(read) + b"\n"
+            assert list(read) == PAIR
+            assert list(read["request"]) == REQUEST
+            for side in ("production", "shadow", "twin"):
+                assert read[side] is None or list(read[side]) == EXCHANGE
+            assert list(read["comparison"]) == COMPARISON.format("shadow").split()
+            assert read["noise"] is None or list(read["noise"]) == COMPARISON.format("twin").split()
+
+
+def test_equal_bodies_are_said_to_be_so_however_they_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The short way of an answer that repeats production's says what the long way says."""
+    short = records(f.pair(f.exchange(), f.exchange(1), f.candidate()))
+    monkeypatch.setattr(side_module.Side, "is_repeated", lambda *_: False)
+    long = records(f.pair(f.exchange(), f.exchange(1), f.candidate()))
+    assert [{**line, "pair_id": ""} for line in short] == [{**line, "pair_id": ""} for line in long]
 
 
 # -- cost ----------------------------------------------------------------------------------------------------------
