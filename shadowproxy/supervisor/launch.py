@@ -28,8 +28,15 @@ COMMANDS: Final[Mapping[str, Sequence[str]]] = {
     "admin": (*_PYTHON, "shadowproxy.admin"),
 }
 
-# Bodies come and go in threads of their own size: without these the heap keeps what it once needed.
-_ALLOCATOR: Final = {"MALLOC_MMAP_THRESHOLD_": "131072", "MALLOC_ARENA_MAX": "2"}
+# Long bodies come and go in mappings of their own size: without this the heap keeps what it once needed. But uvloop
+# reads up to 256,000 bytes into a fresh object, and where each read was mapped and given back at once, its page faults
+# cost 0.5 s of CPU a GB, more than all else: reads stay within the heap, and so much of its end stays with the process.
+# (tests/supervisor/test_launch.py)
+_ALLOCATOR: Final = {
+    "MALLOC_MMAP_THRESHOLD_": str(256 << 10),
+    "MALLOC_TRIM_THRESHOLD_": str(2 << 20),
+    "MALLOC_ARENA_MAX": "2",
+}
 
 
 @dataclass(frozen=True, slots=True)
