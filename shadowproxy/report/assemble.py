@@ -24,6 +24,7 @@ from shadowproxy.report import (
     hints,
     judged,
     labels,
+    latencies,
     ledger,
     query,
     record,
@@ -37,6 +38,7 @@ from shadowproxy.report.example import Example
 from shadowproxy.report.figures import Measured
 from shadowproxy.report.gates import Given
 from shadowproxy.report.labels import Labelled
+from shadowproxy.report.latencies import Latencies
 from shadowproxy.report.ledger import Ledger
 from shadowproxy.report.query import Cell, Span
 from shadowproxy.report.record import Candidate, Confusion, Field, Flow, Moment, Report, Segment, Sources, Window
@@ -46,11 +48,10 @@ from shadowproxy.report.source import DEFAULT_PATH, Source
 from shadowproxy.report.views import Loaded
 from shadowproxy.report.words import moment, plain
 from shadowproxy.settings.snapshot import Snapshot, Statistics
-from shadowproxy.stats import fields, interval
+from shadowproxy.stats import fields
 from shadowproxy.stats.evidence import Evidence
 from shadowproxy.stats.facts import Terms
 from shadowproxy.stats.gate import Gate, Part
-from shadowproxy.stats.interval import Interval
 from shadowproxy.stats.slices import Finding
 from shadowproxy.stats.verdict import Verdict, overall
 
@@ -102,8 +103,7 @@ class Rows:
     counted: Mapping[Cell, Counted]
     spans: Mapping[Cell, Span]
     changed_rules: set[Cell]
-    quantiles: Mapping[Cell, tuple[Any, ...]]
-    below: Mapping[Cell, Evidence]
+    latencies: Mapping[Cell, Latencies]
     streams: Mapping[Cell, Mapping[str, tuple[Any, ...]]]
     versus: Mapping[Cell, Mapping[str, Evidence]]
     outcomes: Mapping[Cell, dict[str, int]]
@@ -116,7 +116,6 @@ class Rows:
     ledgers: Mapping[tuple[str | None, str | None], Ledger]
     labelled: Mapping[Cell, Labelled]
     facts: hints.Facts
-    curves: Mapping[Cell, curves.Curves]
     timelines: Mapping[Cell, list[Moment]]
     confusions: Mapping[Cell, Confusion]
     spreads: Mapping[Cell, record.Spread]
@@ -132,7 +131,7 @@ def report(con: duckdb.DuckDBPyConnection, source: Source, loaded: Loaded, wishe
     names = {trial.candidate for trial in trials}
     rulebook = {name: gates.given(name, wishes.snapshot, wishes.gates, wishes.expect) for name in names}
     heard = closing.close(con, wishes.bucket_s, wishes.timeouts_s) if closing.is_written(source) else {}
-    rows = _ask(con, source, wishes, [gate for book in rulebook.values() for gate in book.gates or ()])
+    rows = _ask(con, source, wishes, trials, [gate for book in rulebook.values() for gate in book.gates or ()])
     candidates = {
         trial.name: _candidate(con, trial, rows, wishes, source, rulebook[trial.candidate], heard) for trial in trials
     }
@@ -161,16 +160,18 @@ def report(con: duckdb.DuckDBPyConnection, source: Source, loaded: Loaded, wishe
     )
 
 
-def _ask(con: duckdb.DuckDBPyConnection, source: Source, wishes: Wishes, asked: Sequence[Gate]) -> Rows:
+def _ask(
+    con: duckdb.DuckDBPyConnection, source: Source, wishes: Wishes, trials: Sequence[Trial], asked: Sequence[Gate]
+) -> Rows:
     judged.prepare(con, wishes.bucket_s)
     labelled = labels.join(con, wishes.labels, wishes.labels_on) if wishes.labels else {}
     counted = counting.count(con, wishes.bucket_s, asked, has_labels=bool(wishes.labels))
+    timed = _latencies(con, wishes, trials, counted)
     return Rows(
         counted=counted,
         spans=query.spans(con),
         changed_rules=query.changed_rules(con),
-        quantiles=query.quantiles(con),
-        below=query.below_median(con),
+        latencies=timed,
         streams=query.streams(con) if any(found.whole.total("first_token_timed") for found in counted.values()) else {},
         versus=against.versus(con),
         outcomes=query.histogram(con, "shadow_outcome"),
@@ -183,8 +184,9 @@ def _ask(con: duckdb.DuckDBPyConnection, source: Source, wishes: Wishes, asked: 
         ledgers=ledger.sums(con),
         labelled=labelled,
         facts=hints.read(con, source, wishes.snapshot),
-        curves=curves.latencies(con) if wishes.drawn else {},
-        timelines=curves.timelines(con, wishes.bucket_s) if wishes.drawn else {},
+        timelines=curves.timelines(con, wishes.bucket_s, {cell: one.medians for cell, one in timed.items()})
+        if wishes.drawn
+        else {},
         confusions=curves.confusions(con) if wishes.drawn else {},
         spreads=spread.spreads(con),
         examples=examples.examples(con, source) if wishes.bodies and wishes.examples else {},
@@ -255,9 +257,7 @@ def _candidate(
         incomparable=figures.incomparable(m, rows.reasons.get(cell, {})),
         noise=m.noise(),
         excess_disagreement=m.excess_disagreement(),
-        latency_ms=figures.latency(
-            m, reference, rows.quantiles.get(cell), _apart(con, cell, rows, wishes), rows.curves.get(cell, {})
-        ),
+        latency_ms=figures.latency(m, reference, rows.latencies.get(cell)),
         stream=figures.stream(m, rows.streams.get(cell)),
         fields=_fields(fields, terms.alpha, wishes.examples),
         fields_total=len(fields),
@@ -301,14 +301,25 @@ def _candidate(
     )
 
 
-def _apart(con: duckdb.DuckDBPyConnection, cell: Cell, rows: Rows, wishes: Wishes) -> Interval | None:
-    """The interval of the median difference of latency; None where the time buckets are too few for one."""
-    below = rows.below.get(cell)
-    levels = interval.median_levels(below, "below", "timed", wishes.terms, final=wishes.final) if below else None
-    if levels is None:
-        return None
-    low, high = query.differences(con, cell, levels)
-    return Interval(None, low, high, 0, interval.MEDIAN)
+def _latencies(
+    con: duckdb.DuckDBPyConnection, wishes: Wishes, trials: Sequence[Trial], counted: Mapping[Cell, Counted]
+) -> dict[Cell, Latencies]:
+    stretches = curves.stretches(con, wishes.bucket_s) if wishes.drawn else {}
+    found = {}
+    for trial in trials:
+        cell = (trial.candidate, trial.trial)
+        one = cell in counted and latencies.latencies(
+            con,
+            cell,
+            counted[cell].whole,
+            wishes.terms,
+            twin_covers=trial.twin_covers,
+            stretch_us=stretches.get(cell),
+            final=wishes.final,
+        )
+        if one:
+            found[cell] = one
+    return found
 
 
 def _show(source: Source) -> Callable[[str], str]:

@@ -81,7 +81,8 @@ _SPANS: Final = {"": ("ms", "is_timed"), "first_token_": ("first_token_ms", "is_
 # One pass over the pairs; what they have in common is then added up from its few rows.
 _TALLIED: Final = """
 CREATE OR REPLACE TABLE tallied AS
-SELECT candidate, trial, coalesce(route, '') AS route, slices, bucket, {columns} FROM judged{joined} GROUP BY ALL
+SELECT candidate, trial, coalesce(route, '') AS route, slices, bucket, min(epoch_us(ts)) AS first_us,
+  max(epoch_us(ts)) AS last_us, {columns} FROM judged{joined} GROUP BY ALL
 """
 _SLICED: Final = """
 WITH sliced AS (SELECT * EXCLUDE slices, unnest(map_entries(slices)) AS slice FROM tallied),

@@ -1,6 +1,6 @@
-"""DuckDB → what is drawn: latency at a hundred levels, shares over time, and which class became which.
+"""DuckDB → what is drawn: shares over time, and which class became which.
 
-Stands on `judged` (`query.prepare`). Each is one pass over the columns that it needs, in the database.
+Stands on `judged`, and where sums over time buckets suffice on `tallied` (`counting`).
 """
 
 from __future__ import annotations
@@ -11,47 +11,31 @@ from typing import Any, Final
 
 import duckdb
 
+from shadowproxy.report.latencies import Medians
 from shadowproxy.report.query import Cell, are_same, decisions
 from shadowproxy.report.record import Confusion, Moment
 from shadowproxy.report.words import moment
 
-Curves = dict[str, list[tuple[float, float | None]]]  # by role: (share, ms), null where copies timed out
-
-LEVELS: Final = tuple(percent / 100 for percent in range(1, 100))
-FEWEST_TIMED: Final = 20
 MOST_MOMENTS: Final = 60
 MOST_CLASSES: Final = 12
 _MOST_DISTINCT: Final = 1000  # texts of decisions: more than that are numbers or rankings, and no classes
 
-_LATENCY: Final = f"""
+# At most so many stretches of one length, each a multiple of the bucket and aligned to UTC as buckets are: so all but
+# the medians is in the tally.
+_STRETCH: Final = f"""
 SELECT candidate, trial,
-  quantile_disc(production_latency_ms, {list(LEVELS)})
-    FILTER (production_outcome = 'complete' AND NOT coalesce(production_bad, false)),
-  quantile_disc(candidate_ms, {list(LEVELS)}),
-  quantile_disc(twin_latency_ms, {list(LEVELS)}) FILTER (twin_outcome = 'complete' AND NOT coalesce(twin_bad, false)),
-  quantile_disc(candidate_ms - reference_ms, {list(LEVELS)})
-FROM judged WHERE is_timed GROUP BY ALL HAVING count(*) >= {FEWEST_TIMED}
+  greatest(ceil((max(last_us) - min(first_us) + 1) / ({MOST_MOMENTS} * $bucket_us)), 1)::BIGINT * $bucket_us AS us
+FROM tallied GROUP BY ALL
 """
-_ROLES: Final = ("production", "shadow", "twin", "difference")
-
-# At most so many stretches of one length, each a multiple of the bucket and aligned to UTC as buckets are.
 _TIMELINE: Final = f"""
-WITH step AS (
-  SELECT candidate, trial,
-    greatest(ceil((max(epoch_us(ts)) - min(epoch_us(ts)) + 1) / ({MOST_MOMENTS} * $bucket_us)), 1)::BIGINT * $bucket_us
-      AS us
-  FROM judged GROUP BY ALL),
-moment AS (
-  SELECT judged.*, us, epoch_us(ts) // us * us AS start FROM judged JOIN step USING (candidate, trial))
-SELECT candidate, trial, start, us / 1e6, count(*), count(*) FILTER (is_decided),
-  avg(candidate_bad::INTEGER) FILTER (is_exchange), avg(reference_bad::INTEGER) FILTER (is_exchange),
-  avg((NOT agrees)::INTEGER) FILTER (is_decided), avg((NOT noise_agrees)::INTEGER) FILTER (is_triple),
-  avg(slower::INTEGER - faster::INTEGER) FILTER (is_timed),
-  quantile_disc(candidate_ms, 0.5) FILTER (is_timed), quantile_disc(reference_ms, 0.5) FILTER (is_timed)
-FROM (SELECT *, {{slower}} AS slower, {{faster}} AS faster FROM moment)
-GROUP BY ALL ORDER BY candidate, trial, start
+WITH step AS ({_STRETCH})
+SELECT candidate, trial, bucket * $bucket_us // us * us AS start, us / 1e6, sum(pairs)::BIGINT, sum(decided)::BIGINT,
+  sum(only_candidate_bad + both_bad) / nullif(sum(exchanges), 0),
+  sum(only_reference_bad + both_bad) / nullif(sum(exchanges), 0),
+  sum(disagreeing) / nullif(sum(decided), 0), sum(noisy) / nullif(sum(triples), 0),
+  sum(slower - faster) / nullif(sum(timed), 0)
+FROM tallied JOIN step USING (candidate, trial) GROUP BY ALL ORDER BY candidate, trial, start
 """
-_BY: Final = "{a} > 1.25 * {b} AND {a} - {b} > 1"
 
 # Texts of decisions are read once for all pairs that share them. Numbers with a fraction are no classes.
 _CONFUSION: Final = """
@@ -70,24 +54,21 @@ GROUP BY ALL ORDER BY n DESC, 3, 4
 """
 
 
-def latencies(con: duckdb.DuckDBPyConnection) -> dict[Cell, Curves]:
-    return {
-        (candidate, trial): {
-            role: [(level, _finite(value)) for level, value in zip(LEVELS, values, strict=True)]
-            for role, values in zip(_ROLES, found, strict=True)
-            if values
-        }
-        for candidate, trial, *found in con.execute(_LATENCY).fetchall()
-    }
+def stretches(con: duckdb.DuckDBPyConnection, bucket_s: float) -> dict[Cell, int]:
+    """How long a stretch of each trial's timeline is, in µs. `counting.count` has been there."""
+    rows = con.execute(_STRETCH, {"bucket_us": round(bucket_s * 1e6)}).fetchall()
+    return {(candidate, trial): us for candidate, trial, us in rows}
 
 
-def timelines(con: duckdb.DuckDBPyConnection, bucket_s: float) -> dict[Cell, list[Moment]]:
-    sql = _TIMELINE.format(
-        slower=_BY.format(a="candidate_ms", b="reference_ms"), faster=_BY.format(a="reference_ms", b="candidate_ms")
-    )
+def timelines(
+    con: duckdb.DuckDBPyConnection, bucket_s: float, medians: Mapping[Cell, Medians]
+) -> dict[Cell, list[Moment]]:
+    """`medians` of the same stretches; where there is no latency pair there is none."""
     found: dict[Cell, list[Moment]] = {}
-    for candidate, trial, start, *values in con.execute(sql, {"bucket_us": round(bucket_s * 1e6)}).fetchall():
-        found.setdefault((candidate, trial), []).append(_moment(start, values))
+    rows = con.execute(_TIMELINE, {"bucket_us": round(bucket_s * 1e6)}).fetchall()
+    for candidate, trial, start, *values in rows:
+        of_both = medians.get((candidate, trial), {}).get(start, (None, None))
+        found.setdefault((candidate, trial), []).append(_moment(start, [*values, *of_both]))
     return found
 
 

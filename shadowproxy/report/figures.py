@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from shadowproxy.report.counting import Counted
+from shadowproxy.report.latencies import Latencies
 from shadowproxy.report.ledger import Ledger
 from shadowproxy.report.record import (
     COUNT,
@@ -169,15 +170,10 @@ def metrics(counted: Counted, terms: Terms, final: bool) -> dict[str, Metric]:
     return found
 
 
-def latency(
-    m: Measured,
-    reference: str,
-    measured: tuple[Any, ...] | None,
-    apart: Interval | None,
-    curves: dict[str, list[tuple[float, float | None]]],
-) -> Latency:
-    """`measured` is a row of `query.quantiles`, None where there is no latency pair; `apart` its median's interval."""
-    production, candidate, twin, difference, twin_n = measured or (None, None, None, None, 0)
+def latency(m: Measured, reference: str, measured: Latencies | None) -> Latency:
+    """`measured`: None where there is no latency pair."""
+    production, candidate, twin, difference, twin_n = measured.quantiles if measured else (None, None, None, None, 0)
+    apart = measured.apart if measured else None
     timed = round(m.evidence.total("timed"))
     roles = {
         "production": shown(production, timed),
@@ -208,7 +204,7 @@ def latency(
         slower_share=m.slower_share(),
         slower=round(m.evidence.total("slower")),
         faster=round(m.evidence.total("faster")),
-        curves=curves,
+        curves=measured.curves if measured else {},
     )
 
 

@@ -2,41 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import duckdb
-import numpy as np
 
-from shadowproxy.stats.evidence import Evidence
 from shadowproxy.stats.quantiles import NAMES
 
 EXAMPLES: Final = 3
-
-_QUANTILES: Final = """
-SELECT candidate, trial,
-  quantile_disc(production_latency_ms, {levels})
-    FILTER (production_outcome = 'complete' AND NOT coalesce(production_bad, false)),
-  quantile_disc(candidate_ms, {levels}),
-  quantile_disc(twin_latency_ms, {levels}) FILTER (twin_outcome = 'complete' AND NOT coalesce(twin_bad, false)),
-  quantile_disc(candidate_ms - reference_ms, {levels}),
-  count(*) FILTER (twin_outcome = 'complete' AND NOT coalesce(twin_bad, false))
-FROM judged WHERE is_timed GROUP BY ALL
-"""
-
-# Woodruff's interval for the median difference: how surely the share below it is one half, taken back to the values.
-_BELOW: Final = """
-WITH middle AS (
-  SELECT candidate, trial, quantile_disc(candidate_ms - reference_ms, 0.5) AS median FROM judged WHERE is_timed
-  GROUP BY ALL)
-SELECT candidate, trial, bucket, (count(*) FILTER (candidate_ms - reference_ms <= median))::DOUBLE,
-  count(*)::DOUBLE
-FROM judged JOIN middle USING (candidate, trial) WHERE is_timed GROUP BY ALL ORDER BY ALL
-"""
-_APART: Final = """
-SELECT quantile_disc(candidate_ms - reference_ms, {levels}) FROM judged
-WHERE is_timed AND candidate = $candidate AND trial = $trial
-"""
 
 _STREAMS: Final = """
 SELECT candidate, trial, {role!r},
@@ -168,32 +140,6 @@ def spans(con: duckdb.DuckDBPyConnection) -> dict[Cell, Span]:
 def changed_rules(con: duckdb.DuckDBPyConnection) -> set[Cell]:
     """Trials whose pairs were not all compared by the same rules."""
     return set(con.execute(_CHANGED_RULES).fetchall())
-
-
-def quantiles(con: duckdb.DuckDBPyConnection) -> dict[Cell, tuple[Any, ...]]:
-    """(production, candidate, twin, difference, pairs in which the twin answered), the first four lists as NAMES."""
-    return _by_cell(con.execute(_QUANTILES.format(levels=list(NAMES))).fetchall())
-
-
-def below_median(con: duckdb.DuckDBPyConnection) -> dict[Cell, Evidence]:
-    """By bucket: the latency pairs whose difference is at most the median of all, of how many (`below`, `timed`)."""
-    found: dict[Cell, list[tuple[int, float, float]]] = {}
-    for candidate, trial, bucket, below, timed in con.execute(_BELOW).fetchall():
-        found.setdefault((candidate, trial), []).append((bucket, below, timed))
-    return {
-        cell: Evidence(
-            np.asarray([row[0] for row in rows], dtype=np.int64),
-            {"below": np.asarray([row[1] for row in rows]), "timed": np.asarray([row[2] for row in rows])},
-        )
-        for cell, rows in found.items()
-    }
-
-
-def differences(con: duckdb.DuckDBPyConnection, cell: Cell, levels: Sequence[float]) -> list[float]:
-    """Quantiles of the differences of latency within pairs."""
-    sql = _APART.format(levels=[float(level) for level in levels])
-    found = con.execute(sql, {"candidate": cell[0], "trial": cell[1]}).fetchone()
-    return [float(value) for value in (found and found[0]) or []]
 
 
 def streams(con: duckdb.DuckDBPyConnection) -> dict[Cell, dict[str, tuple[Any, ...]]]:
