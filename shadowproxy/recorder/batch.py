@@ -33,7 +33,7 @@ class Batch:
 
     @property
     def data(self) -> bytes:
-        return b"".join([line.data for entry in self.entries for line in entry.lines])
+        return b"".join([line.data for line in lines_of(self.entries)])
 
     def settled(self, written: bool) -> list[Entry]:
         """Every entry with its final status; one without lines does not depend on the disk."""
@@ -44,13 +44,18 @@ class Batch:
         ]
 
 
+def lines_of(entries: Sequence[Entry]) -> list[Line]:
+    """The lines that stand in the log, of settled entries; of others those that are to stand there."""
+    return [line for _, _, status, lines in entries if status == LOGGED for line in lines]
+
+
 def acknowledge(entries: Sequence[Entry]) -> None:
     """One ACK a run of one status on one connection."""
     runs: dict[Connection, tuple[int, int]] = {}
-    for entry in entries:
-        run = runs.get(entry.connection)
-        if run is not None and run[1] != entry.status:
-            entry.connection.acknowledge(*run)
-        runs[entry.connection] = (entry.seq, entry.status)
+    for connection, seq, status, _ in entries:
+        run = runs.get(connection)
+        if run is not None and run[1] != status:
+            connection.acknowledge(*run)
+        runs[connection] = (seq, status)
     for connection, run in runs.items():
         connection.acknowledge(*run)

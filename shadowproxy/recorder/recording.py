@@ -24,6 +24,7 @@ from shadowproxy.core.outcome import DISK, LOGGED, QUEUE_FULL, RECORDER_LOST
 from shadowproxy.pairlog.identity import Ids
 from shadowproxy.pairlog.marks import Mark
 from shadowproxy.pairlog.record import ledger_lines, timestamp
+from shadowproxy.recorder import batch as batches
 from shadowproxy.recorder.batch import Batch, Entry, acknowledge
 from shadowproxy.recorder.intake import Connection, Turns
 from shadowproxy.recorder.lines import Line, lines_of
@@ -41,6 +42,7 @@ COMPLAIN_EVERY_S: Final = 1.0  # a fault that every pair has must not fill the o
 MAX_LINES: Final = 64 << 20  # bytes of one pair's lines; readers of the log take no longer line
 MAX_PLANS: Final = 64  # generations that one connection may speak of
 MAX_LIVES: Final = 4096  # workers' lives that are remembered
+_NOBODY: Final[frozenset[str]] = frozenset()
 
 
 class Recording:
@@ -122,12 +124,12 @@ class Recording:
 
     def _pair(self, connection: Connection, frame: frames.Frame) -> None:
         seq, mark = frame.seq, connection.mark
-        if seq <= mark.seq:
+        stands = mark.seq
+        if seq <= stands:
             self._add(Entry(connection, seq, LOGGED, ()))
             return
-        have = mark.candidates if seq == mark.seq + 1 else frozenset()
-        entry = Entry(connection, seq, *self._lines(connection, seq, frame.payload, have))
-        self._add(entry)
+        have = mark.candidates if seq == stands + 1 else _NOBODY
+        self._add(Entry(connection, seq, *self._lines(connection, seq, frame.payload, have)))
 
     def _lines(
         self, connection: Connection, seq: int, payload: memoryview, have: frozenset[str]
@@ -142,9 +144,10 @@ class Recording:
             if self._writer.trouble:
                 return DISK, []
             lines = lines_of(plan, pair, (connection.worker, connection.boot, seq), self._ids.next, have)
-            if sum(len(line.data) for line in lines) > MAX_LINES:
-                return QUEUE_FULL, []
-            return LOGGED, lines
+            size = 0
+            for line in lines:
+                size += len(line.data)
+            return (LOGGED, lines) if size <= MAX_LINES else (QUEUE_FULL, [])
         except MemoryError:
             self._complain("recorder.out_of_memory", worker=connection.worker, seq=seq, bytes=len(payload))
             return QUEUE_FULL, []
@@ -199,14 +202,15 @@ class Recording:
     def _settle(self, batch: Batch) -> None:
         data = batch.data
         entries = batch.settled(not data or self._writer.write_pairs(data))
-        for connection, seq, status, lines in entries:
-            if status == LOGGED:
-                self.tallies.logged(lines)
-                if self.also is not None:
-                    self.also(lines)
-                if seq > connection.mark.seq:
-                    connection.mark = Mark(seq)
-                    self._marks[connection.worker, connection.boot] = connection.mark
+        lines = batches.lines_of(entries)
+        self.tallies.logged(lines)
+        if self.also is not None:
+            self.also(lines)
+        # In the order of seq, so that the last one of a connection stays.
+        for connection, seq in {entry.connection: entry.seq for entry in entries if entry.status == LOGGED}.items():
+            if seq > connection.mark.seq:
+                connection.mark = Mark(seq)
+                self._marks[connection.worker, connection.boot] = connection.mark
         acknowledge(entries)
 
 

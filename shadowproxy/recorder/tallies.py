@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from operator import itemgetter
 from typing import Final
 
 from shadowproxy.recorder.heads import fields_of, value_of
@@ -14,6 +15,7 @@ from shadowproxy.wire import frames
 from shadowproxy.wire.buckets import BUCKETS_S
 from shadowproxy.wire.messages import Stats
 
+_FOUND: Final = itemgetter(0, 2, 3)  # of a line: candidate, result, agrees
 _ROLES: Final = ("production", "twin", "candidate")  # by the role's number in a frame; all higher ones are candidates
 
 
@@ -45,26 +47,22 @@ class Tallies:
     """Production's durations are the worker's to count: it sees those of requests that have no pair, too."""
 
     def __init__(self) -> None:
-        self._pairs: Counter[tuple[str, str]] = Counter()  # by candidate and result
-        self._decided: Counter[str] = Counter()
-        self._agree: Counter[str] = Counter()
+        self._lines: Counter[tuple[str, str, bool | None]] = Counter()  # by candidate, result and `agrees`
         self._took: dict[tuple[str, int], Durations] = {}  # by upstream and role
         self._first_tokens: dict[tuple[str, int], Durations] = {}
 
     def logged(self, lines: Iterable[Line]) -> None:
-        for line in lines:
-            self._pairs[line.candidate, line.result] += 1
-            if line.agrees is not None:
-                self._decided[line.candidate] += 1
-                self._agree[line.candidate] += line.agrees
+        self._lines.update(map(_FOUND, lines))
 
     def timed(self, exchanges: Iterable[frames.Exchange], upstreams: Sequence[tuple[str, str]]) -> None:
         """`upstreams` are (name, version) by role."""
         for exchange in exchanges:
+            if not exchange.outcome:
+                continue
             role = exchange.role
-            if role and exchange.outcome and exchange.total >= 0:
-                self._durations(self._took, upstreams[role][0], role).observe(exchange.total)
-            if exchange.arrivals and exchange.outcome:
+            if role and (total := exchange.total) >= 0:
+                self._durations(self._took, upstreams[role][0], role).observe(total)
+            if exchange.arrivals:
                 fields = fields_of(exchange.head)
                 kind, has_length = value_of(fields, "content-type"), value_of(fields, "content-length") is not None
                 first_ns = first_part_ns(frames.arrivals(exchange.arrivals), bytes(exchange.body), kind, has_length)
@@ -81,9 +79,15 @@ class Tallies:
 
     def stats(self, log_bytes: int) -> Stats:
         counters: dict[str, float] = {}
-        for (candidate, result), count in self._pairs.items():
-            counters[f'pairs_total{{candidate="{label(candidate)}",result="{result}"}}'] = count
-        for name, counts in (("pairs_decided_total", self._decided), ("pairs_agree_total", self._agree)):
+        decided: Counter[str] = Counter()
+        agree: Counter[str] = Counter()
+        for (candidate, result, agrees), count in self._lines.items():
+            name = f'pairs_total{{candidate="{label(candidate)}",result="{result}"}}'
+            counters[name] = counters.get(name, 0) + count
+            if agrees is not None:
+                decided[candidate] += count
+                agree[candidate] += count * agrees
+        for name, counts in (("pairs_decided_total", decided), ("pairs_agree_total", agree)):
             for candidate, count in counts.items():
                 counters[f'{name}{{candidate="{label(candidate)}"}}'] = count
         histograms = {
