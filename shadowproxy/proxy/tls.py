@@ -25,13 +25,8 @@ def downstream_context(tls: DownstreamTls) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
-    load(context, tls)
-    return context
-
-
-def load(context: ssl.SSLContext, tls: DownstreamTls) -> None:
-    """Read the files (anew): handshakes that begin from now on use what they say. Raises as `downstream_context`."""
     context.load_cert_chain(tls.certificate, tls.key)
     if tls.client_ca:
         context.load_verify_locations(tls.client_ca)
         context.verify_mode = ssl.CERT_REQUIRED
+    return context

@@ -80,13 +80,14 @@ class Worker:
         self._snapshots: dict[int, bytes] = {}
         self._runtimes: weakref.WeakValueDictionary[int, Runtime] = weakref.WeakValueDictionary()  # in use by requests
         self._context: ssl.SSLContext | None = None  # towards clients
-        self._adopting: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()  # short ones: clients adopted, servers replaced
         self._productions: dict[bytes, Production] = {}
         self._warmed: dict[bytes, Production] = {}  # of what is prepared: connected, not yet in use
         self._mirrors: dict[bytes, Mirror] = {}
         self._prepared: tuple[int, Snapshot, Callable[[], None]] | None = None
         self._hushed: frozenset[str] = frozenset()
-        self._servers: list[tuple[asyncio.Server, socket.socket]] = []
+        self._servers: list[tuple[asyncio.AbstractServer, socket.socket]] = []
+        self._listening = asyncio.Lock()
         self._lag_ns = 0
         self._worst_lag_ns = 0  # since the last heartbeat
         self._late = 0
@@ -119,22 +120,21 @@ class Worker:
     def prepare(self, data: bytes) -> None:
         """Build what a later `commit` will use; raises as `configure` does."""
         snapshot = snapshots.decode(data)
-        if snapshot.tls is not None:
-            tls.downstream_context(snapshot.tls)
+        context = None if snapshot.tls is None else tls.downstream_context(snapshot.tls)
         contexts = _upstream_contexts(snapshot)
-        self._prepared = (snapshot.generation, snapshot, lambda: self._install(snapshot, data, contexts))
+
+        def take() -> None:
+            self._install(snapshot, data, contexts)
+            if context is not None and self._context is not None:
+                self._context = context
+                self._keep(self.loop.create_task(self._listen_anew(), name="listen anew"))
+
+        self._prepared = (snapshot.generation, snapshot, take)
 
     def commit(self, generation: int) -> None:
         prepared, self._prepared = self._prepared, None
         if prepared is not None and prepared[0] == generation:
             prepared[2]()
-            settings = prepared[1].tls
-            if self._context is not None and settings is not None:
-                # The servers hold this very context. `prepare` has read the files: only a race makes this fail.
-                try:
-                    tls.load(self._context, settings)
-                except (OSError, ssl.SSLError) as e:
-                    log.warning("certificate.unreadable", file=settings.certificate, error=str(e))
 
     def abort(self, generation: int) -> None:
         if self._prepared is not None and self._prepared[0] == generation:
@@ -263,25 +263,43 @@ class Worker:
 
     async def serve(self, listen: list[int]) -> None:
         self.recording.start()
-        context = self._context
         for fd in listen:
-            sock = socket.socket(fileno=os.dup(fd))
-            sock.setblocking(False)
-            server = await self.loop.create_server(
-                lambda: Downstream(self),
-                sock=sock,
-                backlog=4096,
-                ssl=context,
-                ssl_handshake_timeout=self.runtime.limits.head_timeout if context else None,
-                ssl_shutdown_timeout=2.0 if context else None,
-            )
-            self._servers.append((server, socket.socket(fileno=fd)))
+            self._servers.append((await self._listen(fd), socket.socket(fileno=fd)))
         gc.collect()
         gc.freeze()
         # Reference counting frees what requests leave behind; a full collection would stop the loop at a bad moment.
         gc.set_threshold(50_000, 20, 1_000_000)
         self._swept_at = perf_counter_ns()
         self._timer = self.loop.call_later(TICK_NS / 1e9, self._sweep)
+
+    async def _listen(self, fd: int) -> asyncio.AbstractServer:
+        """On a descriptor of its own for the socket `fd`, with the context in force."""
+        context = self._context
+        sock = socket.socket(fileno=os.dup(fd))
+        sock.setblocking(False)
+        return await self.loop.create_server(
+            lambda: Downstream(self),
+            sock=sock,
+            backlog=4096,
+            ssl=context,
+            ssl_handshake_timeout=self.runtime.limits.head_timeout if context else None,
+            ssl_shutdown_timeout=2.0 if context else None,
+        )
+
+    async def _listen_anew(self) -> None:
+        """Handshakes that begin from now on use the new context; connections that are there keep theirs.
+
+        A context that is changed where it is would go on trusting the authority of before.
+        """
+        async with self._listening:
+            for at in range(len(self._servers)):
+                fresh = await self._listen(self._servers[at][1].fileno())
+                if not self._servers:  # it has stopped accepting meanwhile
+                    fresh.close()
+                    return
+                server, sock = self._servers[at]
+                self._servers[at] = (fresh, sock)
+                server.close()
 
     def _sweep(self) -> None:
         now = perf_counter_ns()
@@ -407,7 +425,7 @@ class Worker:
                 connection.drain()
             # Slept at least once: what was accepted just now has not become a connection yet.
             await asyncio.sleep(0.01)
-            if self.loop.time() >= deadline or not (self.connections or self._adopting or self._in_flight()):
+            if self.loop.time() >= deadline or not (self.connections or self._tasks or self._in_flight()):
                 break
         for connection in list(self.connections):
             connection.transport.abort()
@@ -432,11 +450,13 @@ class Worker:
             with suppress(BlockingIOError, OSError):
                 while True:
                     client, _ = sock.accept()
-                    task = self.loop.create_task(self._adopt(client), name="last clients")
-                    self._adopting.add(task)
-                    task.add_done_callback(self._adopting.discard)
+                    self._keep(self.loop.create_task(self._adopt(client), name="last clients"))
             sock.close()
         self._servers.clear()
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _adopt(self, client: socket.socket) -> None:
         client.setblocking(False)

@@ -7,6 +7,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from tests.support.until import until
+
 
 @dataclass(frozen=True)
 class Said:
@@ -62,3 +64,18 @@ class Api:
         said = self.ask(method, path, body, **headers)
         assert said.status in (200, 201, 204), said
         return said.body
+
+
+def wait_for_pass(api: Api, name: str, within_s: float = 120.0) -> dict[str, Any]:
+    """The candidate's record once it says PASS; where none does, the failure shows the last."""
+    record: dict[str, Any] = {}
+
+    def passes() -> bool:
+        record.update(api.get(f"/api/v1/candidates/{name}/verdict"))
+        return bool(record["verdict"] == "PASS")
+
+    try:
+        until(passes, within_s, f"a PASS of {name}", 0.2)
+    except AssertionError as late:
+        raise AssertionError(f"{late}: {record}") from None
+    return record
