@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -105,3 +106,11 @@ def test_a_decision_is_timed_when_it_is_seen_to_be_made() -> None:
     assert before - 1 <= made <= time.time() * 1000 + 1  # whole ms
     decisions.note({}, {"v3": {"trial": "b", "verdict": "PASS"}})
     assert decisions.of("b") == made
+
+
+@pytest.mark.parametrize("age_s", [-60.0, 60.0])
+def test_a_verdict_seen_at_the_first_look_is_timed_where_its_trial_is_younger_than_we(age_s: float) -> None:
+    decisions = Decisions()
+    first = datetime.fromtimestamp(time.time() - age_s, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    decisions.note({}, {"v2": {"trial": "a", "verdict": "PASS", "window": {"from": first}}})
+    assert (decisions.of("a") is not None) is (age_s < 0)
