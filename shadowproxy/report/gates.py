@@ -7,6 +7,7 @@ or whole answers, with a twin or without.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -16,7 +17,7 @@ from shadowproxy.report.titles import title
 from shadowproxy.report.words import percent, plain
 from shadowproxy.settings.gates import gates_over, parse_gate
 from shadowproxy.settings.snapshot import Candidate, Snapshot
-from shadowproxy.stats import asymptotic, gate
+from shadowproxy.stats import asymptotic, gate, memory
 from shadowproxy.stats.evidence import Evidence
 from shadowproxy.stats.facts import Facts, Terms
 from shadowproxy.stats.gate import Gate
@@ -65,6 +66,10 @@ _REASONS: Final = {
     Reason.NO_LABELS: "no labels were given that fit",
     Reason.NOT_LIVE: "recorded answers have no latency that could be compared",
 }
+_ALIKE: Final = (
+    "neighbouring stretches of {bucket_s:g} s resemble each other: {buckets} say as much as {worth} independent "
+    "ones, a PASS needs {least}"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,22 +168,23 @@ class Told:
             high=one.high,
             verdict=str(one.verdict),
             reason=None if one.reason is None else str(one.reason),
-            explanation=self.explained(one.reason),
+            explanation=self.explained(one),
             needed=needed(one.needed),
             value=one.value,
             parts=[self.gate(part) for part in one.parts],
         )
 
-    def explained(self, reason: Reason | None) -> str:
-        if reason is None:
+    def explained(self, one: GateVerdict) -> str:
+        if one.reason is None:
             return ""
         pairs = self.whole.total("pairs")
-        return _REASONS[reason].format(
+        return (_REASONS[one.reason] if one.worth is None else _ALIKE).format(
             old=self.names.old,
             new=self.names.new,
             buckets=len(self.whole.buckets),
             bucket_s=self.terms.bucket_s,
-            least=asymptotic.LEAST,
+            least=asymptotic.LEAST if one.worth is None else memory.LEAST,
+            worth=math.floor(one.worth or 0),
             coverage=percent(self.terms.coverage),
             covered="how much of the traffic this is is not known (no ledger)"
             if self.facts.coverage is None

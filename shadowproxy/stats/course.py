@@ -39,6 +39,7 @@ class Course:
     drifted: Bools
     burst: Bools  # the lower end is above the limit, the guard is not
     now: Floats  # the sums over all buckets, as one column
+    counted: Floats  # what each bucket adds to the sequence over buckets: a row of x, a row of n
 
     @property
     def n(self) -> float:
@@ -77,16 +78,18 @@ class Course:
 def run(gate: Gate, evidence: Evidence, looks: Ints, levels: Levels, *, is_one_look: bool = False) -> Course:
     """`looks`: numbers of buckets, as `looks.schedule` gives them. Raises evidence.NotCounted."""
     method = METHODS[gate.of.kind]
-    sums = np.cumsum(method.rows(evidence, gate), axis=1)
+    rows = method.rows(evidence, gate)
+    sums = np.cumsum(rows, axis=1)
     now = sums[:, -1:] if sums.shape[1] else np.zeros((sums.shape[0], 1))
     at = now if is_one_look else sums[:, looks - 1]
     ends = (method.one_look if is_one_look else method.sequence)(at, levels, gate.of.is_alike)
     limit = inner(gate, gate.limit)
     is_proven = np.maximum.accumulate(ends.guard) > limit
-    kept, high = running(_kept(ends.low, limit, is_proven, at[BUCKETS] >= asymptotic.LEAST), ends.high)
-    low = np.maximum(kept, ends.low)
+    has_buckets = at[BUCKETS] >= asymptotic.LEAST
+    kept, least = running(_kept(ends.low, limit, is_proven, has_buckets), np.where(has_buckets, ends.high, np.inf))
+    low, high = np.maximum(kept, ends.low), np.minimum(least, ends.high)
     states = _never(at, high) if gate.is_never else _limited(limit, low, high, is_proven)
-    return Course(gate, method, levels, is_one_look, low, high, *states, now)
+    return Course(gate, method, levels, is_one_look, low, high, *states, now, rows[BUCKETS + 1 : BUCKETS + 3])
 
 
 def clears(gate: Gate, ends: Ends, events: Floats) -> Bools:
@@ -101,7 +104,8 @@ def _kept(low: Floats, limit: float, is_proven: Bools, has_buckets: Bools) -> Fl
     """What of the lower ends later looks may rely on.
 
     Until there are buckets enough to see a burst as one, its height is not kept: it would stand for ever, against all
-    that comes after. What the guard has proven by then is kept: that the limit is exceeded, and no more.
+    that comes after. What the guard has proven by then is kept: that the limit is exceeded, and no more. Nor is an
+    upper end kept from a time at which nobody could see that all of it was one quiet stretch.
     """
     proven = np.where(is_proven & (low > limit), np.nextafter(limit, np.inf), -np.inf)
     return np.where(has_buckets, low, proven)

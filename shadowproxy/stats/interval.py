@@ -11,7 +11,7 @@ from shadowproxy.stats import asymptotic, looks
 from shadowproxy.stats.arrays import Floats
 from shadowproxy.stats.evidence import Evidence
 from shadowproxy.stats.facts import Terms
-from shadowproxy.stats.methods import METHODS, Levels, difference_rows, rate_rows
+from shadowproxy.stats.methods import BUCKETS, METHODS, Levels, difference_rows, rate_rows
 from shadowproxy.stats.metrics import Kind
 
 
@@ -84,11 +84,12 @@ def _interval(kind: Kind, rows: Floats, terms: Terms, final: bool, alike: bool =
         return Interval(None, None, None, 0, name)
     sums = np.cumsum(rows, axis=1)
     levels = Levels(terms.alpha, terms.alpha)
-    if final:
-        ends = method.one_look(sums[:, -1:], levels, alike)
-    else:
-        ends = method.sequence(sums[:, looks.schedule(sums.shape[1]) - 1], levels, alike)
-    low, high = (float(end[-1]) for end in looks.running(ends.low, ends.high))
+    at = sums[:, -1:] if final else sums[:, looks.schedule(sums.shape[1]) - 1]
+    ends = (method.one_look if final else method.sequence)(at, levels, alike)
+    kept = at[BUCKETS] >= min(
+        asymptotic.LEAST, at[BUCKETS, -1]
+    )  # as for gates: no end from before one could see bursts
+    low, high = (float(end[-1]) for end in looks.running(ends.low[kept], ends.high[kept]))
     if low > high:  # the value has changed meanwhile: what this look alone says is nearer to now than neither
         low, high = float(ends.low[-1]), float(ends.high[-1])
     estimate = float(method.estimate(sums[:, -1:])[0])

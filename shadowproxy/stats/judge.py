@@ -121,7 +121,9 @@ class _Bench:
         ran = course.run(judged, evidence, self.looks, Levels(alpha, self.terms.alpha), is_one_look=self.final)
         verdict, reason = self.decided(gate, ran, evidence, stood_in)
         record = self.record(gate, ran, verdict, reason, value)
-        record = replace(record, needed=withhold.needed(ran, evidence, self.whole, self.terms, reason))
+        worth = withhold.too_alike(ran) if reason is Reason.TOO_FEW_BUCKETS else None
+        waits = withhold.needed(ran, evidence, self.whole, self.terms, reason, worth)
+        record = replace(record, worth=worth, needed=waits)
         # Without a twin the excess is at most the disagreement itself, and nothing is known from below.
         return replace(record, estimate=None, low=None, failed_at=None) if stood_in else record
 
@@ -134,7 +136,7 @@ class _Bench:
         if ran.held.size and ran.held[-1]:
             if ran.is_beyond and not stood_in:
                 return Verdict.INCONCLUSIVE, Reason.DRIFT
-            reason = withhold.of_pass(gate, evidence, self.whole, self.facts, self.terms)
+            reason = withhold.of_pass(gate, ran, evidence, self.whole, self.facts, self.terms)
             return (Verdict.INCONCLUSIVE, reason) if reason else (Verdict.PASS, None)
         if stood_in and ran.estimate is not None and ran.estimate > gate.limit:
             return Verdict.INCONCLUSIVE, Reason.NO_TWIN

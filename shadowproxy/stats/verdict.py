@@ -69,6 +69,7 @@ class GateVerdict:
     needed: Needed | None = None
     value: str | None = None  # of the slice
     parts: tuple[GateVerdict, ...] = ()
+    worth: float | None = None  # independent buckets, where a PASS is withheld because theirs resemble each other
     failed_at: int | None = None  # the bucket after which it first would have failed, whatever became of it later
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection
 
-from shadowproxy.stats import asymptotic, looks
+from shadowproxy.stats import asymptotic, looks, memory
 from shadowproxy.stats import needed as more
 from shadowproxy.stats.course import Course
 from shadowproxy.stats.evidence import Evidence
@@ -47,7 +47,7 @@ def of_trial(facts: Facts, twin_fails: bool) -> Reason | None:
     return None
 
 
-def of_pass(gate: Gate, evidence: Evidence, whole: Evidence, facts: Facts, terms: Terms) -> Reason | None:
+def of_pass(gate: Gate, ran: Course, evidence: Evidence, whole: Evidence, facts: Facts, terms: Terms) -> Reason | None:
     """What stands against a PASS that the interval allows. Nothing here ever stands against a FAIL."""
     if gate.metric == "excess_disagreement" and facts.has_twin and _is_unlike(whole, facts):
         return Reason.TWIN_UNLIKE_PRODUCTION
@@ -57,7 +57,18 @@ def of_pass(gate: Gate, evidence: Evidence, whole: Evidence, facts: Facts, terms
         return Reason.INCOMPARABLE
     if evidence.total("pairs") < terms.least_pairs or elapsed_s(whole, terms) < terms.least_s:
         return Reason.TOO_FEW_PAIRS
-    return None
+    return None if too_alike(ran) is None else Reason.TOO_FEW_BUCKETS
+
+
+def too_alike(ran: Course) -> float | None:
+    """How many independent buckets there are, where they are too few to trust an interval over buckets.
+
+    Where nothing may happen and nothing did, there is nothing to resemble.
+    """
+    if ran.gate.is_never or not (ran.held.size and ran.held[-1]):
+        return None
+    worth = memory.worth(*ran.counted)
+    return worth if worth is not None and worth < memory.LEAST else None
 
 
 def of_course(ran: Course, facts: Facts, *, is_short: bool) -> Reason:
@@ -78,8 +89,10 @@ def of_course(ran: Course, facts: Facts, *, is_short: bool) -> Reason:
 _WAITING = frozenset({Reason.TOO_FEW_PAIRS, Reason.TOO_FEW_BUCKETS, Reason.BURST, Reason.WARMING_UP})
 
 
-def needed(ran: Course, evidence: Evidence, whole: Evidence, terms: Terms, reason: Reason | None) -> Needed | None:
-    """How much traffic decides, where traffic is what is missing."""
+def needed(
+    ran: Course, evidence: Evidence, whole: Evidence, terms: Terms, reason: Reason | None, worth: float | None = None
+) -> Needed | None:
+    """How much traffic decides, where traffic is what is missing. `worth`: as `too_alike` says."""
     pairs, seconds = evidence.total("pairs"), elapsed_s(whole, terms)
     if reason not in _WAITING or pairs <= 0 or ran.is_one_look:
         return None
@@ -87,7 +100,10 @@ def needed(ran: Course, evidence: Evidence, whole: Evidence, terms: Terms, reaso
     if decides is None:
         return None
     closed = len(whole.buckets)
-    factor = max(decides, looks.following(closed) / closed, terms.least_pairs / pairs, terms.least_s / seconds)
+    more_alike = memory.LEAST / worth if worth else 1.0
+    factor = max(
+        decides, more_alike, looks.following(closed) / closed, terms.least_pairs / pairs, terms.least_s / seconds
+    )
     in_all = math.ceil(factor * pairs - 1e-6)
     return Needed(pairs=in_all, more=max(in_all - round(pairs), 0), seconds=max(factor - 1, 0) * seconds)
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from shadowproxy.stats import bernoulli, union
+from shadowproxy.stats import bernoulli, memory, union
 from shadowproxy.stats.bins import Bins, index
 from shadowproxy.stats.evidence import Evidence, NotCounted
 from shadowproxy.stats.facts import Facts, Terms
@@ -127,6 +127,42 @@ def test_the_references_burst_is_no_credit_to_the_candidate() -> None:
     assert early.high is not None
     assert early.high > 0.02  # what the candidate does on its own, whatever the reference did
     assert one(ERRORS, evidence).verdict is FAIL
+
+
+def test_an_early_quiet_stretch_does_not_stand_for_ever() -> None:
+    # Ten buckets without an event, then one in thirty-three, which is the limit: what was quiet says nothing of later.
+    gate = Gate("disagreement", 0.03)
+    evidence = changed(steady(150, disagreeing=3.1), "disagreeing", slice(0, 10), 0)
+    assert one(gate, evidence.before(1010)).verdict is PASS
+    later = one(gate, evidence)
+    assert later.verdict is INCONCLUSIVE
+    assert later.high is not None
+    assert later.high > 0.03
+
+
+def swinging(buckets: int, memory: int, mean: float = 2.0) -> Evidence:
+    """Disagreement that doubles and vanishes by turns, `memory` buckets long each."""
+    turns = (np.arange(buckets) // memory) % 2
+    return steady(buckets).with_columns({"disagreeing": 2 * mean * turns})
+
+
+def test_buckets_that_resemble_their_neighbours_pass_nothing_until_there_are_many() -> None:
+    gate = Gate("disagreement", 0.05)
+    assert one(gate, swinging(160, 1)).verdict is PASS  # neighbours that differ are no memory
+    waiting = one(gate, swinging(160, 8))
+    assert said(waiting) == (INCONCLUSIVE, Reason.TOO_FEW_BUCKETS)
+    assert waiting.high is not None
+    assert waiting.high <= 0.05  # it is not the interval that withholds it
+    assert waiting.worth is not None
+    assert waiting.worth < memory.LEAST
+    assert waiting.needed is not None
+    assert waiting.needed.pairs == pytest.approx(160 * 100 * memory.LEAST / waiting.worth, rel=1e-3)
+
+
+def test_resembling_neighbours_stand_against_no_fail_and_not_against_what_never_happened() -> None:
+    assert one(Gate("disagreement", 0.005), swinging(160, 8, mean=6)).verdict is FAIL
+    evidence = swinging(160, 8).with_columns({"only_production_nonfinite": swinging(160, 8).column("disagreeing")})
+    assert one(NEVER, evidence).verdict is PASS
 
 
 def test_an_absolute_rate_fails_only_over_many_buckets() -> None:

@@ -37,6 +37,16 @@ def test_what_is_alike_has_no_interval_before_there_are_buckets() -> None:
     assert interval.difference(steady(20), "slower", "faster", "timed", TERMS, alike=True).high is not None
 
 
+def test_an_interval_keeps_nothing_from_before_bursts_could_be_seen() -> None:
+    quiet_first = changed(steady(60, noisy=3), "noisy", slice(0, 10), 0)
+    found = interval.rate(quiet_first, "noisy", "triples", TERMS)
+    early = interval.rate(quiet_first.before(1010), "noisy", "triples", TERMS)
+    assert found.estimate is not None
+    assert found.high is not None
+    assert early.high is not None
+    assert early.high < 0.01 < found.estimate < found.high
+
+
 def test_nothing_counted_has_no_estimate() -> None:
     empty = Evidence(np.empty(0, dtype=np.int64), {"noisy": np.empty(0), "triples": np.empty(0)})
     for evidence in (empty, steady(5, triples=0)):
