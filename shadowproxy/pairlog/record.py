@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -36,17 +36,6 @@ class Timing(NamedTuple):
 
 UNKNOWN: Final = Timing(-1, -1, -1, -1, -1, -1)
 Times = tuple[int, int, int, int, int, int]  # a Timing, or its fields in that order
-
-
-class Timed(Protocol):
-    """What a latency is taken from: a `Timing`, or an exchange as it came."""
-
-    @property
-    def sent(self) -> int: ...
-    @property
-    def total(self) -> int: ...
-    @property
-    def stalled(self) -> int: ...
 
 
 class Stream(NamedTuple):
@@ -104,11 +93,15 @@ def ms(ns: int) -> float | None:
     return None if ns < 0 else (ns + 500) // 1000 / 1000
 
 
-def latency_ms(timing: Timed | None) -> float | None:
+def latency_ms(timing: Timing | None) -> float | None:
     """JUDGEMENT.md §4: total − sent − stalled, at least 0; None where a time is unknown."""
-    if timing is None or timing.total < 0 or timing.sent < 0:
+    return None if timing is None else took_ms(timing.total, timing.sent, timing.stalled)
+
+
+def took_ms(total: int, sent: int, stalled: int) -> float | None:
+    """`latency_ms` of the three times that it is made of."""
+    if total < 0 or sent < 0:
         return None
-    total, sent, stalled = timing.total, timing.sent, timing.stalled
     took = total - sent - stalled if stalled > 0 else total - sent
     return took / 1e6 if took > 0 else 0.0
 
@@ -183,14 +176,19 @@ def comparison_record(
     compared: Mapping[str, Any], other_key: str, latency_ms_difference: float | None, censored: bool
 ) -> dict[str, Any]:
     """`compared` has the contract's keys but the last two times'; in `noise` the other side is called "twin"."""
+    rest = comparison_rest(latency_ms_difference, censored, compared["rules"])
+    return {**comparison_front(compared, other_key), **rest}
+
+
+def comparison_front(compared: Mapping[str, Any], other_key: str) -> dict[str, Any]:
     record = dict(compared)
-    rules = record.pop("rules")
-    other = record.pop("shadow_prediction", None)
-    record[f"{other_key}_prediction"] = other
-    record["latency_ms_difference"] = latency_ms_difference
-    record["censored"] = censored
-    record["rules"] = rules
+    del record["rules"]
+    record[f"{other_key}_prediction"] = record.pop("shadow_prediction", None)
     return record
+
+
+def comparison_rest(latency_ms_difference: float | None, censored: bool, rules: str) -> dict[str, Any]:
+    return {"latency_ms_difference": latency_ms_difference, "censored": censored, "rules": rules}
 
 
 def fragment(record: Mapping[str, Any]) -> orjson.Fragment:
@@ -203,12 +201,12 @@ def opened(record: Mapping[str, Any]) -> bytes:
     return encode(record)[:-1] + b","
 
 
-def whole(front: bytes, rest: Mapping[str, Any]) -> orjson.Fragment:
-    """A record of which `front` was `opened`."""
-    return orjson.Fragment(front + encode(rest)[1:])
+def whole(front: bytes, rest: Mapping[str, Any]) -> bytes:
+    """A record as text, of which `front` was `opened`."""
+    return front + encode(rest)[1:]
 
 
-def encode(record: Mapping[str, Any]) -> bytes:
+def encode(record: Any) -> bytes:
     """JSON; NaN and infinities become null. Text that is no Unicode (lone surrogates) is replaced, never refused."""
     try:
         return orjson.dumps(record)
@@ -229,6 +227,14 @@ def _writable(value: Any) -> Any:
     return value
 
 
+# pair_id, id, key, ts, worker, boot, seq, members of `pair_middle`, and six records as text.
+_LINE: Final = (
+    b'{"v":%d,"kind":"pair","pair_id":"%%b","id":%%b,"key":%%b,"ts":"%%b","src":[%%d,%%d,%%d],%%b,"request":%%b,'
+    b'"production":%%b,"shadow":%%b,"twin":%%b,"comparison":%%b,"noise":%%b}\n' % VERSION
+)
+NULL: Final = b"null"
+
+
 def pair_line(
     pair_id: str,
     head: Head,
@@ -242,34 +248,57 @@ def pair_line(
     noise: Any,
 ) -> bytes:
     """One line with its newline; the last six are records, or fragments of them."""
-    return (
-        encode(
-            {
-                "v": VERSION,
-                "kind": "pair",
-                "pair_id": pair_id,
-                "id": head.id,
-                "key": head.key,
-                "ts": head.ts,
-                "src": head.src,
-                "trial": trial,
-                "origin": head.origin,
-                "route": head.route,
-                "protocol": head.protocol,
-                "candidate": candidate,
-                "answered_by": head.answered_by,
-                "warmup": head.warmup,
-                "slices": head.slices,
-                "request": request,
-                "production": production,
-                "shadow": shadow,
-                "twin": twin,
-                "comparison": comparison,
-                "noise": noise,
-            }
-        )
-        + b"\n"
+    middle = pair_middle(
+        trial, head.origin, head.route, head.protocol, candidate, head.answered_by, head.warmup, head.slices
     )
+    parts = [encode(part) for part in (request, production, shadow, twin, comparison, noise)]
+    return pair_text(pair_id, encode(head.id), encode(head.key), head.ts, head.src, middle, *parts)
+
+
+def pair_middle(
+    trial: str,
+    origin: str,
+    route: str,
+    protocol: str,
+    candidate: str,
+    answered_by: str,
+    warmup: bool,
+    slices: Mapping[str, str | None],
+) -> bytes:
+    """What stands between `src` and `request`, as text."""
+    record = {
+        "trial": trial,
+        "origin": origin,
+        "route": route,
+        "protocol": protocol,
+        "candidate": candidate,
+        "answered_by": answered_by,
+        "warmup": warmup,
+        "slices": slices,
+    }
+    return encode(record)[1:-1]
+
+
+def pair_text(
+    pair_id: str,
+    id_: bytes,
+    key: bytes,
+    ts: str,
+    src: tuple[int, int, int],
+    middle: bytes,
+    request: bytes,
+    production: bytes,
+    shadow: bytes,
+    twin: bytes,
+    comparison: bytes,
+    noise: bytes,
+) -> bytes:
+    """As `pair_line`, of parts that are JSON already."""
+    worker, boot, seq = src
+    return _LINE % (
+        pair_id.encode(), id_, key, ts.encode(), worker, boot, seq, middle,
+        request, production, shadow, twin, comparison, noise,
+    )  # fmt: skip
 
 
 def ledger_lines(rows: Iterable[Mapping[str, Any]], ts: str, worker: int, boot: int) -> bytes:

@@ -9,24 +9,25 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any, Final, NamedTuple
 
-import orjson
-
 from shadowproxy.compare import compare
 from shadowproxy.core.outcome import TIMEOUT
 from shadowproxy.pairlog.body import NO_BODY, StoredBody
 from shadowproxy.pairlog.record import (
     LIVE,
-    Head,
+    NULL,
     comparison_record,
-    pair_line,
+    comparison_rest,
+    encode,
+    pair_middle,
+    pair_text,
     request_rest,
     timestamp,
     whole,
 )
 from shadowproxy.recorder import heads
 from shadowproxy.recorder.coding import Decoded, decode
-from shadowproxy.recorder.extract import Source, key_text, slice_text
-from shadowproxy.recorder.plan import Plan, RoutePlan
+from shadowproxy.recorder.extract import KEY_CHARACTERS, Source, key_text, slice_text
+from shadowproxy.recorder.plan import Plan
 from shadowproxy.recorder.redact import Redacted
 from shadowproxy.recorder.side import Side, dropped_record, stored_body
 from shadowproxy.settings.snapshot import Candidate
@@ -68,100 +69,104 @@ def lines_of(
     return [page.line(exchange, next_id()) for exchange in wanted]
 
 
+class _Compared(NamedTuple):
+    text: bytes
+    result: str
+    agrees: bool | None
+
+
 class _Page:
     """What the lines of one pair share."""
 
     __slots__ = (
-        "_parts", "_sides", "decoded", "head", "noise", "pair", "plan", "production", "request", "route", "shown",
-        "twin", "twin_exchange",
+        "_parts", "_sides", "decoded", "id", "key", "noise", "pair", "plan", "production", "request", "route", "shown",
+        "slices", "src", "ts", "twin", "twin_exchange",
     )  # fmt: skip
 
     def __init__(self, plan: Plan, pair: frames.Pair, src: tuple[int, int, int]) -> None:
         self.plan = plan
         self.pair = pair
-        self.route: RoutePlan = plan.routes[pair.route]
-        self.request = plan.requests[pair.head]
-        self.decoded = self._decoded()
+        self.src = src
+        self.ts = timestamp(pair.arrival_us)
+        self.route = route = plan.routes[pair.route]
+        self.request = request = plan.requests[pair.head]
+        body = pair.body if pair.body.__class__ is bytes else bytes(pair.body)
+        truncated = bool(pair.flags & frames.REQUEST_TRUNCATED)
+        coding = request.coding
+        self.decoded = decode(body, coding, plan.decode_up_to, truncated) if coding else Decoded(body, truncated)
         self.shown: Redacted | None = None
-        if plan.redactor.covers_bodies or self.route.of_request:
+        if plan.redactor.covers_bodies or route.of_request:
             self.shown = plan.redactor.body(self.decoded.body, self.decoded.truncated)
-        self.production = Side(plan, self.route, self.request.line, pair.exchanges[0])
-        self._sides: dict[int, Side] = {frames.PRODUCTION: self.production}
-        self._parts: dict[bool, tuple[orjson.Fragment, orjson.Fragment, Any]] = {}
+        self.production = Side(plan, route, request.line, pair.exchanges[0])
+        self._sides: dict[int, Side] = {}
+        self._parts: dict[bool, tuple[bytes, bytes, bytes]] = {}
         self.twin: Side | None = None
         self.twin_exchange: frames.Exchange | None = None
-        self.noise: dict[str, Any] | None = None
+        self.noise = NULL
         for exchange in pair.exchanges:
             if exchange.role == frames.TWIN:
                 self._take_twin(exchange)
                 break
-        self.head = self._head(src)
+        id_ = heads.text(pair.id)
+        self.id = self.key = encode(id_)
+        self.slices: dict[str, str | None] = {}
+        if not route.is_plain or len(id_) > KEY_CHARACTERS:
+            self._look_up(id_)
 
     def _take_twin(self, exchange: frames.Exchange) -> None:
         self.twin_exchange = exchange
         if exchange.outcome:
             self.twin = Side(self.plan, self.route, self.request.line, exchange, self.production)
             if self.plan.snapshot.twin is not None:
-                self.noise = self._compared(self.twin, TWIN, self.plan.snapshot.twin)
+                self.noise = self._compared(self.twin, TWIN, self.plan.snapshot.twin).text
 
-    def _decoded(self) -> Decoded:
-        body = bytes(self.pair.body)
-        truncated = bool(self.pair.flags & frames.REQUEST_TRUNCATED)
-        coding = self.request.coding
-        return decode(body, coding, self.plan.decode_up_to, truncated) if coding else Decoded(body, truncated)
+    def _look_up(self, id_: str) -> None:
+        route = self.route
+        source = Source(
+            id_,
+            self.request.fields,
+            self.shown.value if self.shown is not None else None,
+            self._answer_value() if route.of_answer else None,
+        )
+        self.key = encode(key_text(route.key.find(source)))
+        self.slices = {name: slice_text(extractor.find(source)) for name, extractor in route.slices}
 
     def side(self, exchange: frames.Exchange) -> Side:
+        """A candidate's."""
         side = self._sides.get(exchange.role)
         if side is None:
             side = Side(self.plan, self.route, self.request.line, exchange, self.production)
             self._sides[exchange.role] = side
         return side
 
-    def _head(self, src: tuple[int, int, int]) -> Head:
-        pair, route = self.pair, self.route
-        id_ = heads.text(pair.id)
-        key: str | None = id_
-        slices: dict[str, str | None] = {}
-        if not route.is_plain:
-            source = Source(
-                id_,
-                self.request.fields,
-                self.shown.value if self.shown is not None else None,
-                self._answer_value() if route.of_answer else None,
-            )
-            key = route.key.find(source)
-            slices = {name: slice_text(extractor.find(source)) for name, extractor in route.slices}
-        # By position: by name it takes twice as long.
-        return Head(
-            id_,
-            key_text(key),
-            timestamp(pair.arrival_us),
-            src,
-            LIVE,
-            route.name,
-            self.production.assessed.protocol,
-            self.plan.upstreams[pair.answered_by][0],
-            bool(pair.flags & frames.WARMUP),
-            slices,
-        )
-
     def _answer_value(self) -> Any:
         """Of the answer that the client got: what it can be asked about later."""
+        answered_by = self.pair.answered_by
+        if answered_by == frames.PRODUCTION and self.pair.exchanges[0].outcome:
+            return self.production.value
         for exchange in self.pair.exchanges:
-            if exchange.role == self.pair.answered_by and exchange.outcome:
+            if exchange.role == answered_by and exchange.outcome:
                 return self.side(exchange).value
         return None
 
-    def _compared(self, other: Side, key: str, settings: Candidate) -> dict[str, Any]:
-        rules, production = self.route.rules, self.production
-        record = compare(rules, production.assessed, other.assessed, key).as_dict(key)
-        if self.plan.redactor.covers_bodies:
-            _show(record, compare(rules, production.shown_assessed, other.shown_assessed, key).as_dict(key))
-        for difference in record["differences"]:
-            self._hide_header(difference, key)
+    def _compared(self, other: Side, key: str, settings: Candidate) -> _Compared:
+        route, production = self.route, self.production
         before, after = production.latency_ms, other.latency_ms
         slower = None if before is None or after is None else round(after - before, 3)
-        return comparison_record(record, key, slower, _is_censored(production.exchange, other.exchange, settings))
+        censored = _is_censored(production.exchange, other.exchange, settings)
+        rules = route.rules
+        if other.repeats is not None and not self.plan.redactor.covers_bodies:
+            front, result, agrees = route.repeats.of(production.assessed, key)
+            return _Compared(whole(front, comparison_rest(slower, censored, rules.digest)), result, agrees)
+        comparison = compare(rules, production.assessed, other.assessed, key)
+        record = comparison.as_dict(key)
+        if self.plan.redactor.covers_bodies:
+            _show(record, compare(rules, production.shown_assessed, other.shown_assessed, key).as_dict(key))
+        if production.assessed.headers != other.assessed.headers:
+            for difference in record["differences"]:
+                self._hide_header(difference, key)
+        text = encode(comparison_record(record, key, slower, censored))
+        return _Compared(text, comparison.result, comparison.agrees)
 
     def _hide_header(self, difference: dict[str, Any], key: str) -> None:
         """A field may be compared without being stored."""
@@ -175,41 +180,49 @@ class _Page:
 
     def line(self, exchange: frames.Exchange, pair_id: str) -> Line:
         plan = self.plan
-        candidate = plan.snapshot.candidates[exchange.role - frames.FIRST_CANDIDATE]
+        role = exchange.role
+        candidate = plan.snapshot.candidates[role - frames.FIRST_CANDIDATE]
         shadow = self.side(exchange)
-        comparison = self._compared(shadow, SHADOW, candidate)
-        result = comparison["result"]
-        head = self.head._replace(warmup=True) if exchange.flags & frames.WARMING else self.head
+        comparison, result, agrees = self._compared(shadow, SHADOW, candidate)
         with_bodies = plan.bodies == "all" or (plan.bodies == "different" and result != _SAME)
         parts = self._parts.get(with_bodies)
         if parts is None:
             parts = self._parts[with_bodies] = self._shared(with_bodies)
-        data = pair_line(
-            pair_id,
-            head,
-            candidate.trial,
-            candidate.name,
-            parts[0],
-            parts[1],
-            shadow.fragment(with_bodies),
-            parts[2],
-            comparison,
-            self.noise,
-        )
-        return Line(candidate.name, data, result, comparison["agrees"])
+        request, production, twin = parts
+        middle = self._middle(role, candidate, bool(exchange.flags & frames.WARMING))
+        answer = shadow.text(with_bodies)
+        data = pair_text(
+            pair_id, self.id, self.key, self.ts, self.src, middle,
+            request, production, answer, twin, comparison, self.noise,
+        )  # fmt: skip
+        return Line(candidate.name, data, result, agrees)
 
-    def _shared(self, with_bodies: bool) -> tuple[orjson.Fragment, orjson.Fragment, Any]:
+    def _middle(self, role: int, candidate: Candidate, warming: bool) -> bytes:
+        pair, route = self.pair, self.route
+        protocol, answered_by = self.production.assessed.protocol, pair.answered_by
+        warmup = warming or bool(pair.flags & frames.WARMUP)
+        known = (role, protocol, answered_by, warmup)
+        middle = None if self.slices else route.middles.get(known)
+        if middle is None:
+            by = self.plan.upstreams[answered_by][0]
+            named = candidate.trial, LIVE, route.name, protocol, candidate.name, by
+            middle = pair_middle(*named, warmup, self.slices)
+            if not self.slices:
+                route.middles[known] = middle
+        return middle
+
+    def _shared(self, with_bodies: bool) -> tuple[bytes, bytes, bytes]:
         """Request, production and twin: serialised once, however many lines show them."""
         body = self._request_body() if with_bodies else NO_BODY
         request = whole(self.request.front, request_rest(body, self.pair.body_bytes))
-        return request, self.production.fragment(with_bodies), self._twin(with_bodies)
+        return request, self.production.text(with_bodies), self._twin(with_bodies)
 
-    def _twin(self, with_bodies: bool) -> Any:
+    def _twin(self, with_bodies: bool) -> bytes:
         if self.twin is not None:
-            return self.twin.fragment(with_bodies)
+            return self.twin.text(with_bodies)
         if self.twin_exchange is not None and self.twin_exchange.dropped:
-            return dropped_record(self.twin_exchange, self.plan.upstreams[frames.TWIN])
-        return None
+            return encode(dropped_record(self.twin_exchange, self.plan.upstreams[frames.TWIN]))
+        return NULL
 
     def _request_body(self) -> StoredBody:
         plan, pair = self.plan, self.pair

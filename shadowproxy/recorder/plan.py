@@ -17,13 +17,20 @@ from shadowproxy.compare.own import OwnScore
 from shadowproxy.recorder.extract import ID, Extractor, compile_extractor
 from shadowproxy.recorder.heads import AnswerHeads, RequestHeads
 from shadowproxy.recorder.redact import CREDENTIALS, Redactor
+from shadowproxy.recorder.repeats import Repeats
 from shadowproxy.settings.snapshot import Pairs, Redact, Route, Snapshot
+
+# What stands in the middle of a line where there are no slices, by (candidate's role, protocol, role of who answered,
+# warmup): no more than a route's candidates and the protocols that are known make of it.
+Middles = dict[tuple[int, str, int, bool], bytes]
 
 
 class RoutePlan(NamedTuple):
     name: str
     rules: Rules
     heads: AnswerHeads
+    repeats: Repeats
+    middles: Middles
     key: Extractor
     is_plain: bool  # the key is the request's id, and there are no slices
     slices: tuple[tuple[str, Extractor], ...]
@@ -87,6 +94,8 @@ def _route(route: Route, redactor: Redactor, stored: frozenset[str], scores: tup
         name=route.name,
         rules=rules,
         heads=AnswerHeads(frozenset({"content-type", BINARY_HEADER, *rules.headers}), stored),
+        repeats=Repeats(rules),
+        middles={},
         key=key,
         is_plain=route.key == ID and not slices,
         slices=slices,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
-
 from shadowproxy.compare import Answer, Assessed, assess
 from shadowproxy.compare.lift import Form
 from shadowproxy.core.outcome import CLIENT_ABORTED, COMPLETE, DROPPED, OUTCOMES
@@ -13,12 +11,12 @@ from shadowproxy.pairlog.body import NO_BODY, WITHHELD_BODY, StoredBody, stored
 from shadowproxy.pairlog.record import (
     ExchangeRecord,
     Stream,
+    encode,
     exchange_front,
     exchange_record,
     exchange_rest,
-    latency_ms,
     opened,
-    whole,
+    took_ms,
 )
 from shadowproxy.recorder import heads
 from shadowproxy.recorder.coding import Decoded, decode
@@ -42,8 +40,8 @@ class Side:
     """`like` is production's side: of an answer that repeats it nothing is made twice."""
 
     __slots__ = (
-        "_like", "_raw", "_stored", "answer", "assessed", "decoded", "exchange", "head", "plan", "shown",
-        "shown_assessed",
+        "_body_bytes", "_raw", "_stored", "_times", "answer", "assessed", "decoded", "exchange", "head", "latency_ms",
+        "plan", "repeats", "shown", "shown_assessed",
     )  # fmt: skip
 
     def __init__(
@@ -55,38 +53,45 @@ class Side:
         like: Side | None = None,
     ) -> None:
         """`request` is (method, target)."""
+        # Taken apart at once: each look at a field by its name costs as much again.
+        _, outcome, _, flags, status, start, connect, sent, first_byte, total, stalled, raw_head, body, size, _, _ = (
+            exchange
+        )
         self.plan = plan
         self.exchange = exchange
-        self.head = head = route.heads[exchange.head]
-        body = exchange.body
+        self.head = head = route.heads[raw_head]
         self._raw = raw = body if body.__class__ is bytes else bytes(body)
+        self._body_bytes = size
+        self._times = (start, connect, sent, first_byte, total, stalled)
+        # None where no whole answer came.
+        self.latency_ms = took_ms(total, sent, stalled) if outcome == COMPLETE else None
         self._stored: StoredBody | None = None
-        self._like: Side | None = None
+        self.repeats: Side | None = None  # production's, where all that is said of its answer holds for this one
         self.decoded: Decoded
         self.answer: Answer
         self.assessed: Assessed
         self.shown: Redacted | None
         self.shown_assessed: Assessed
-        if like is not None and like.is_repeated(exchange, head):
-            self._like = like
+        if like is not None and raw == like._raw and like.is_repeated(outcome, flags, status, head):
+            self.repeats = like
             self.decoded = like.decoded
             self.answer = like.answer
             self.shown = like.shown
             self.assessed = assess(route.rules, *request, like.answer, like.assessed)
             self.shown_assessed = like.shown_assessed
             return
-        truncated = bool(exchange.flags & frames.BODY_TRUNCATED)
+        truncated = bool(flags & frames.BODY_TRUNCATED)
         if head.coding and raw:
             self.decoded = decode(raw, head.coding, plan.decode_up_to, truncated)
         else:
             self.decoded = Decoded(raw, truncated)
         self.answer = Answer(
-            exchange.outcome == COMPLETE,
-            exchange.status,
+            outcome == COMPLETE,
+            status,
             head.compared,
             self.decoded.body,
             self.decoded.truncated,
-            exchange.outcome == CLIENT_ABORTED,
+            outcome == CLIENT_ABORTED,
         )
         self.assessed = assess(route.rules, *request, self.answer, like.assessed if like else None)
         self.shown = None
@@ -94,15 +99,14 @@ class Side:
         if plan.redactor.covers_bodies:
             self._redact(route, request, like)
 
-    def is_repeated(self, exchange: frames.Exchange, head: AnswerHead) -> bool:
-        """Whether another exchange ended in an answer of which all is to be said that is said of this one."""
+    def is_repeated(self, outcome: int, flags: int, status: int, head: AnswerHead) -> bool:
+        """Whether an answer with the same body is one of which all is to be said that is said of this one."""
         mine = self.exchange
         return (
-            exchange.body == mine.body
-            and exchange.status == mine.status
-            and exchange.outcome == mine.outcome
+            outcome == mine.outcome
+            and status == mine.status
             and (head is self.head or (head.compared == self.head.compared and head.coding == self.head.coding))
-            and not (exchange.flags ^ mine.flags) & frames.BODY_TRUNCATED
+            and not (flags ^ mine.flags) & frames.BODY_TRUNCATED
         )
 
     def _redact(self, route: RoutePlan, request: tuple[str, str], like: Side | None) -> None:
@@ -130,35 +134,31 @@ class Side:
             return self.shown.value
         return self.assessed.lifted.value if self.assessed.lifted.form is Form.JSON else None
 
-    @property
-    def latency_ms(self) -> float | None:
-        """None where no whole answer came."""
-        return latency_ms(self.exchange) if self.exchange.outcome == COMPLETE else None
-
-    def fragment(self, with_body: bool) -> orjson.Fragment:
+    def text(self, with_body: bool) -> bytes:
+        """The exchange as it stands in a line."""
         exchange = self.exchange
         body = self._body() if with_body and exchange.status else NO_BODY
         stream = self._stream() if exchange.arrivals else None
-        return whole(self._front(), exchange_rest(body, exchange.body_bytes, exchange[5:11], stream))
+        return self._front() + encode(exchange_rest(body, self._body_bytes, self._times, stream))[1:]
 
     def _front(self) -> bytes:
         exchange, bad = self.exchange, self.assessed.bad
-        role, outcome, status = exchange.role, exchange.outcome, exchange.status
-        front = None if exchange.error else self.head.fronts.get((role, outcome, status, bad))
+        role, outcome, status, error = exchange.role, exchange.outcome, exchange.status, exchange.error
+        front = None if error else self.head.fronts.get((role, outcome, status, bad))
         if front is None:
-            error = heads.text(exchange.error) or None
             named = self.plan.upstreams[role]
+            why = heads.text(error) or None
             stored = self.head.stored
-            front = opened(exchange_front(*named, OUTCOMES[outcome], None, error, bad, status or None, stored))
-            if not exchange.error:
+            front = opened(exchange_front(*named, OUTCOMES[outcome], None, why, bad, status or None, stored))
+            if not error:
                 self.head.fronts[role, outcome, status, bad] = front
         return front
 
     def _body(self) -> StoredBody:
         body = self._stored
         if body is None:
-            if self._like is not None:
-                body = self._like._body()
+            if self.repeats is not None:
+                body = self.repeats._body()
             else:
                 truncated = bool(self.exchange.flags & frames.BODY_TRUNCATED)
                 body = stored_body(self._raw, self.decoded, self.shown, self.plan.store_up_to, truncated)
