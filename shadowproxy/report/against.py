@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from itertools import combinations
 from typing import Final
 
 import duckdb
 import numpy as np
 
-from shadowproxy.report.counting import MIN_SLOWER_MS, SLOWER_BY
+from shadowproxy.report.counting import MIN_SLOWER_MS, SLOWER_BY, Counted
 from shadowproxy.report.query import Cell
-from shadowproxy.stats.evidence import Evidence
+from shadowproxy.report.windows import windows
+from shadowproxy.stats.evidence import Evidence, merged
 
 _BY: Final = f"{{a}}.candidate_ms > {1 + SLOWER_BY!r} * {{b}}.candidate_ms AND " + (
     f"{{a}}.candidate_ms - {{b}}.candidate_ms > {MIN_SLOWER_MS!r}"
@@ -26,10 +29,12 @@ _COLUMNS: Final = {
     "first_slower": f"a.is_timed AND b.is_timed AND {_BY.format(a='a', b='b')}",
     "second_slower": f"a.is_timed AND b.is_timed AND {_BY.format(a='b', b='a')}",
 }
+# What a candidate's side is asked for is chosen before the two meet: a join of all with all keeps twice as many pairs.
 _VERSUS: Final = """
-SELECT a.candidate, a.trial, b.candidate, b.trial, a.bucket, {columns}
-FROM judged a JOIN judged b ON a.id = b.id AND a.ts = b.ts AND a.candidate < b.candidate
-GROUP BY ALL ORDER BY 1, 2, 3, 4, 5
+SELECT a.trial, b.trial, a.bucket, {columns}
+FROM (SELECT * FROM judged WHERE candidate = $one) a JOIN (SELECT * FROM judged WHERE candidate = $other) b
+  ON a.id = b.id AND a.ts = b.ts
+WHERE {within} GROUP BY ALL ORDER BY ALL
 """
 _MIRRORED: Final = {
     "only_first_bad": "only_second_bad",
@@ -38,21 +43,36 @@ _MIRRORED: Final = {
 }
 
 
-def versus(con: duckdb.DuckDBPyConnection) -> dict[Cell, dict[str, Evidence]]:
+def versus(
+    con: duckdb.DuckDBPyConnection, counted: Mapping[Cell, Counted], bucket_s: float
+) -> dict[Cell, dict[str, Evidence]]:
     """By candidate and trial, then by the other candidate's name. Of several trials of another, the last is told."""
-    if (con.execute("SELECT count(DISTINCT candidate) FROM chosen").fetchone() or (0,))[0] < 2:
-        return {}
-    columns = ", ".join(f"(count(*) FILTER ({sql}))::DOUBLE" for sql in _COLUMNS.values())
-    rows: dict[tuple[str, str, str, str], list[tuple[float, ...]]] = {}
-    for one, its_trial, other, others_trial, *counts in con.execute(_VERSUS.format(columns=columns)).fetchall():
-        rows.setdefault((one, its_trial, other, others_trial), []).append(tuple(counts))
     found: dict[Cell, dict[str, Evidence]] = {}
-    for (one, its_trial, other, others_trial), counted in rows.items():
-        table = np.asarray(counted, dtype=np.float64).T
-        evidence = Evidence(table[0].astype(np.int64), dict(zip(_COLUMNS, table[1:], strict=True)))
-        found.setdefault((one, its_trial), {})[other] = evidence
-        found.setdefault((other, others_trial), {})[one] = _mirrored(evidence)
+    wholes: dict[str, list[Evidence]] = {}
+    for (candidate, _), counts in sorted(counted.items()):
+        wholes.setdefault(candidate, []).append(counts.whole)
+    for one, other in combinations(wholes, 2):
+        pairs = merged([*wholes[one], *wholes[other]])
+        cuts = windows(pairs.buckets, pairs.column("pairs"), round(bucket_s * 1e6), ("a.ts", "b.ts"))
+        for (its_trial, others_trial), evidence in sorted(_met(con, one, other, cuts).items()):
+            found.setdefault((one, its_trial), {})[other] = evidence
+            found.setdefault((other, others_trial), {})[one] = _mirrored(evidence)
     return found
+
+
+def _met(con: duckdb.DuckDBPyConnection, one: str, other: str, cuts: Iterable[str]) -> dict[tuple[str, str], Evidence]:
+    """By the trials of the two. A request has one arrival, so the two meet within one window."""
+    columns = ", ".join(f"(count(*) FILTER ({sql}))::DOUBLE" for sql in _COLUMNS.values())
+    rows: dict[tuple[str, str], list[tuple[float, ...]]] = {}
+    for within in cuts:
+        sql = _VERSUS.format(columns=columns, within=within)
+        for its_trial, others_trial, *counts in con.execute(sql, {"one": one, "other": other}).fetchall():
+            rows.setdefault((its_trial, others_trial), []).append(tuple(counts))
+    tables = {trials: np.asarray(counted, dtype=np.float64).T for trials, counted in rows.items()}
+    return {
+        trials: Evidence(table[0].astype(np.int64), dict(zip(_COLUMNS, table[1:], strict=True)))
+        for trials, table in tables.items()
+    }
 
 
 def _mirrored(evidence: Evidence) -> Evidence:

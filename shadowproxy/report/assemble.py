@@ -173,7 +173,7 @@ def _ask(
         changed_rules=query.changed_rules(con),
         latencies=timed,
         streams=query.streams(con) if any(found.whole.total("first_token_timed") for found in counted.values()) else {},
-        versus=against.versus(con),
+        versus=against.versus(con, counted, wishes.bucket_s),
         outcomes=query.histogram(con, "shadow_outcome"),
         statuses=query.histogram(con, "shadow_status"),
         reasons=query.histogram(con, "CASE WHEN NOT is_comparable THEN coalesce(reason, 'unknown') END"),

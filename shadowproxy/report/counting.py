@@ -78,14 +78,16 @@ _BY: Final = "{need} AND {a} > {times!r} * {b} AND {a} - {b} > {least!r}"
 _SPANS: Final = {"": ("ms", "is_timed"), "first_token_": ("first_token_ms", "is_stream"),
                  "per_token_": ("per_token_ms", "is_stream")}  # fmt: skip
 
-# One pass over the pairs; what they have in common is then added up from its few rows.
+# One pass over the pairs; what they have in common is then added up from its few rows. Slices are grouped by as text,
+# which reads back as the same map (test_slices_are_told_apart_whatever_they_are_called): maps take twice the time.
 _TALLIED: Final = """
 CREATE OR REPLACE TABLE tallied AS
-SELECT candidate, trial, coalesce(route, '') AS route, slices, bucket, min(epoch_us(ts)) AS first_us,
-  max(epoch_us(ts)) AS last_us, {columns} FROM judged{joined} GROUP BY ALL
+SELECT candidate, trial, coalesce(route, '') AS route, slices::VARCHAR AS slices, bucket,
+  min(epoch_us(ts)) AS first_us, max(epoch_us(ts)) AS last_us, {columns}
+FROM {source}{joined} GROUP BY ALL
 """
 _SLICED: Final = """
-WITH sliced AS (SELECT * EXCLUDE slices, unnest(map_entries(slices)) AS slice FROM tallied),
+WITH sliced AS (SELECT * EXCLUDE slices, unnest(map_entries(slices::MAP(VARCHAR, VARCHAR))) AS slice FROM tallied),
 kept AS (
   SELECT candidate, trial, slice.key AS name, slice.value AS value FROM sliced
   GROUP BY candidate, trial, slice.key, slice.value
@@ -121,12 +123,36 @@ WHERE lost > 0 AND us >= from_us AND (open_from_us IS NULL OR us < open_from_us)
   AND (getvariable('wanted_until') IS NULL OR us < getvariable('wanted_until')::BIGINT)
 GROUP BY ALL ORDER BY ALL
 """
-_METRICS: Final = """
-SELECT candidate, trial, entry.key, bucket, sum(entry.value)::DOUBLE AS sum,
-  count(entry.value)::DOUBLE AS count FROM (
-  SELECT candidate, trial, bucket, unnest(map_entries(metrics)) AS entry FROM judged WHERE is_comparable)
-WHERE isfinite(entry.value) GROUP BY ALL ORDER BY ALL
+_MEASURED: Final = """
+CREATE OR REPLACE TABLE measured AS
+SELECT candidate, trial, name, bucket, is_comparable AND isfinite(value) AS counts, sum(value) AS sum,
+  count(*)::DOUBLE AS count, max(value) AS most
+FROM (SELECT candidate, trial, bucket, is_comparable, unnest(map_keys(metrics)) AS name,
+  unnest(map_values(metrics)) AS value FROM judged)
+GROUP BY ALL
 """
+_METRICS: Final = "SELECT candidate, trial, name, bucket, sum, count FROM measured WHERE counts ORDER BY ALL"
+_NONFINITE: Final = frozenset({"nonfinite_shadow", "nonfinite_production"})
+_WITHOUT_NONFINITE: Final = (
+    "(SELECT * REPLACE (false AS candidate_nonfinite, false AS production_nonfinite) FROM judged)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """Which metrics the log has. Looking a metric up in each pair costs as much as all other counts together, so what
+    no pair has is not looked up."""
+
+    names: frozenset[str]
+    positive: frozenset[str]  # above zero in some pair
+
+    @property
+    def has_likeness(self) -> bool:
+        return bool(self.names & frozenset(LIKENESS))
+
+    @property
+    def source(self) -> str:
+        return "judged" if self.positive & _NONFINITE else _WITHOUT_NONFINITE
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,10 +183,11 @@ def count(
 ) -> dict[Cell, Counted]:
     """Everything that `gates` and the report's figures are made of. `judged` is there, with labels `rights` too."""
     wanted = tuple(dict.fromkeys(gates))
-    columns = _columns(wanted, has_labels)
+    measured = _measured(con)
+    columns = _columns(wanted, has_labels, has_likeness=measured.has_likeness)
     con.execute("SET VARIABLE gated_slices = ?", [[f"{name}:{value}" for name, value in _parts(wanted)]])
     joined = " LEFT JOIN rights USING (pair_id)" if has_labels else ""
-    con.execute(_TALLIED.format(columns=_selected(columns), joined=joined))
+    con.execute(_TALLIED.format(columns=_selected(columns), source=measured.source, joined=joined))
     sums = ", ".join(f'sum("{name}") AS "{name}"' for name in columns)
     whole = _evidence(con, _grouped("tallied", "candidate, trial", sums), 2)
     routes = _evidence(con, _grouped("tallied", "candidate, trial, route", sums), 3)
@@ -186,10 +213,12 @@ def count(
     return _with_bins(con, found, wanted)
 
 
-def _columns(gates: Sequence[Gate], has_labels: bool) -> dict[str, str]:
+def _columns(gates: Sequence[Gate], has_labels: bool, *, has_likeness: bool = True) -> dict[str, str]:
     """SQL by column: the fixed ones, and those that options and means of `gates` ask for."""
     counts = {**_OF_COPIES, **_OF_OUTPUTS, **_latencies(gates)}
     sums = {**_SUMS, **(_OF_LABELS if has_labels else {})}
+    if not has_likeness:
+        counts["similarity_triples"], sums["similarity_lost"] = "false", "0"
     for gate in gates:
         if gate.of.kind is Kind.MEAN and gate.metric.startswith("mean("):
             name = gate.metric[len("mean(") : -1].replace("'", "''")
@@ -288,6 +317,12 @@ def _lost(con: duckdb.DuckDBPyConnection, bucket_s: float) -> dict[Cell, Evidenc
         cell: Evidence(np.asarray(buckets, dtype=np.int64), {LOST: np.asarray(counts, dtype=np.float64)})
         for cell, (buckets, counts) in found.items()
     }
+
+
+def _measured(con: duckdb.DuckDBPyConnection) -> _Measured:
+    con.execute(_MEASURED)
+    rows = con.execute("SELECT name, max(most) > 0 FROM measured GROUP BY name").fetchall()
+    return _Measured(frozenset(name for name, _ in rows), frozenset(name for name, is_positive in rows if is_positive))
 
 
 def _by_metric(con: duckdb.DuckDBPyConnection) -> dict[Cell, dict[str, Evidence]]:

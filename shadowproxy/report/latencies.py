@@ -7,7 +7,7 @@ time and this takes 0.3. One candidate and trial at a time, read window by windo
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shadowproxy.report.query import Cell
+from shadowproxy.report.windows import windows
 from shadowproxy.stats import interval
 from shadowproxy.stats.arrays import Bools, Floats
 from shadowproxy.stats.evidence import Evidence
@@ -30,18 +31,16 @@ Medians = Mapping[int, tuple[float, float]]  # by the start of a stretch in µs 
 LEVELS: Final = tuple(percent / 100 for percent in range(1, 100))
 FEWEST_TIMED: Final = 20
 _ROLES: Final = ("production", "shadow", "twin", "difference")
-_WINDOW_PAIRS: Final = 1 << 20  # what is read at once lies in memory twice for a moment
 
 # The twin and production are asked only where they answered well. A time that is not there is NaN.
 _TIMED: Final = """
 SELECT (bucket - {first})::INTEGER AS bucket, candidate_ms AS candidate, {production} AS production, {twin} AS twin
-FROM judged WHERE is_timed AND candidate = $candidate AND trial = $trial {within}
+FROM judged WHERE is_timed AND candidate = $candidate AND trial = $trial AND {within}
 """
 _WELL: Final = (
     "coalesce(CASE WHEN {role}_outcome = 'complete' AND NOT coalesce({role}_bad, false) THEN {role}_latency_ms END, "
     "'nan'::DOUBLE)"
 )
-_WITHIN: Final = "AND ts >= make_timestamp({since_us})::TIMESTAMPTZ AND ts < make_timestamp({until_us})::TIMESTAMPTZ"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +102,7 @@ def _read(
     first = int(evidence.buckets[0])
     roles = {role: _WELL.format(role=role) for role in ("production", "twin")}
     parts: dict[str, list[NDArray[Any]]] = {}
-    for within in _windows(evidence.buckets.tolist(), counts, bucket_us):
+    for within in windows(evidence.buckets, counts, bucket_us):  # each lies in memory twice for a moment
         sql = _TIMED.format(first=first, within=within, **roles)
         for name, values in con.execute(sql, {"candidate": cell[0], "trial": cell[1]}).fetchnumpy().items():
             parts.setdefault(name, []).append(np.asarray(values))
@@ -112,18 +111,6 @@ def _read(
         name, values = parts.popitem()
         columns[name] = values[0] if len(values) == 1 else np.concatenate(values)
     return _Timed(first=first, **columns, reference=columns["twin" if twin_covers else "production"])
-
-
-def _windows(buckets: Sequence[int], counts: Floats, bucket_us: int) -> Iterator[str]:
-    """Conditions that cut the time into windows of so many pairs; a segment's row groups are found by their times."""
-    window = (np.cumsum(counts) // _WINDOW_PAIRS).tolist()
-    starts = [at for at in range(len(window)) if not at or window[at] != window[at - 1]]
-    if len(starts) == 1:
-        yield ""
-        return
-    ends = [buckets[at] for at in starts[1:]] + [buckets[-1] + 1]
-    for start, end in zip((buckets[at] for at in starts), ends, strict=True):
-        yield _WITHIN.format(since_us=start * bucket_us, until_us=end * bucket_us)
 
 
 def _there(values: Floats) -> Floats:

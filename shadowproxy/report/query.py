@@ -46,11 +46,11 @@ _FIELDS: Final = """
 WITH field AS (
   SELECT candidate, trial, pair_id, ts, bucket, is_comparable AND is_noise_comparable AS has_both,
     unnest(list_distinct(list_transform(list_zip(differing_paths, differing_kinds), lambda d: [{general}, d[2]]))) AS f
-  FROM judged WHERE is_comparable),
+  FROM judged WHERE is_comparable AND len(differing_paths) > 0),
 noise AS (
   SELECT candidate, trial, pair_id, bucket, is_comparable AS has_both,
     unnest(list_distinct(list_transform(list_zip(noise_paths, noise_kinds), lambda d: [{general}, d[2]]))) AS f
-  FROM judged WHERE is_noise_comparable),
+  FROM judged WHERE is_noise_comparable AND len(noise_paths) > 0),
 alone AS (
   SELECT candidate, trial, f, bucket, sum(side) AS balance FROM (
     SELECT candidate, trial, pair_id, f, bucket, 1 AS side FROM field WHERE has_both

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shadowproxy.report import counting, engine, judged, latencies, scope, views
+from shadowproxy.report import counting, engine, judged, latencies, scope, views, windows
 from shadowproxy.report.latencies import LEVELS, Latencies
 from shadowproxy.report.scope import Scope
 from shadowproxy.report.source import find
@@ -76,7 +76,7 @@ def test_medians_over_time_are_those_of_the_database(log: Path) -> None:
 
 def test_a_log_read_in_windows_says_the_same(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole, _ = asked(log, "SELECT 1")
-    monkeypatch.setattr(latencies, "_WINDOW_PAIRS", 40)
+    monkeypatch.setattr(windows, "PAIRS", 40)
     assert asked(log, "SELECT 1")[0] == whole
 
 
