@@ -464,7 +464,7 @@ class Downstream(asyncio.Protocol):
 
     # -- an exchange's end -------------------------------------------------------------------------------------------
 
-    def exchange_done(self, early: bool) -> None:
+    def exchange_done(self, early: bool, now: int) -> None:
         """The answer is written (or a refusal). `early`: before the request was whole."""
         self.exchange = None
         self._served = True
@@ -479,7 +479,7 @@ class Downstream(asyncio.Protocol):
             if self._paused_writing:
                 self._pause()  # the next request waits until the client has read
                 return
-            self.worker.timers.arm(self, self.worker.runtime.keep_alive_ns)
+            self.worker.timers.arm_from(now, self, self.worker.runtime.keep_alive_ns)
             if self._held or self._paused_reading:
                 # Not at once: fifty pipelined requests would be fifty calls deep.
                 self.worker.loop.call_soon(self._next)

@@ -213,8 +213,9 @@ class Exchange:
             connection.transport.writelines(request)
         if complete:
             # As in _request_written, of a request that needed no patience.
-            self.sent_ns = perf_counter_ns() - now
-            self.worker.timers.arm(connection, runtime.first_byte_ns)
+            written_ns = perf_counter_ns()
+            self.sent_ns = written_ns - now
+            self.worker.timers.arm_from(written_ns, connection, runtime.first_byte_ns)
             self._decide(self.drop_reason)
         else:
             self._long_upload(connection)
@@ -704,11 +705,11 @@ class Exchange:
                 # Production has answered, or failed, before the request was whole: there is nothing to copy.
                 self.refused = self.refused or o.EXCLUDED_REFUSED
             self._decide(self.drop_reason)
-        self.worker.counted(self)
+        now = self.worker.counted(self)
         downstream = self.downstream
         if downstream is not None:
             self.downstream = None
-            downstream.exchange_done(self._early)
+            downstream.exchange_done(self._early, now)
         if self.waiting_legs:
             waiting, self.waiting_legs = self.waiting_legs, []
             for leg in waiting:

@@ -235,12 +235,13 @@ class Leg:
             # Said before the write, which may find the candidate full: `sent` is when the buffer has run empty.
             connection.transport.set_write_buffer_limits(high=0)
             connection.transport.writelines((head, body))
+        now = perf_counter_ns()
         if not connection.has_unsent():
-            self.sent_ns = perf_counter_ns() - self.start_ns
+            self.sent_ns = now - self.start_ns
         # The deadline is the connection's: it is armed already more often than not, and then costs one assignment.
         mirror = self.mirror
         wait = mirror.first_look_ns - self.connect_ns
-        mirror.timers.arm(connection, wait if wait > 0 else 0)
+        mirror.timers.arm_from(now, connection, wait if wait > 0 else 0)
 
     def drained(self) -> None:
         """The last byte of a long request has gone to the kernel."""
@@ -312,7 +313,7 @@ class Leg:
             self.finish(o.TIMEOUT, f"No whole answer within {seconds:.3g} s.")
         else:
             assert self.connection is not None
-            self.mirror.timers.arm(self.connection, left)
+            self.mirror.timers.arm_from(now, self.connection, left)
 
     def finish(self, outcome: int, error: str = "", now: int = 0) -> None:
         if self.done:

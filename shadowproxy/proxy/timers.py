@@ -1,7 +1,7 @@
 """Deadlines, by one sweep each 100 ms.
 
-Law: an expiry comes late by at most two ticks, and early only by what the loop itself was late. Moving a deadline
-further away costs one assignment; the sweep finds out when it looks
+Law: an expiry never comes early, however late the loop was when the deadline was set, and comes late by at most two
+ticks. Moving a deadline further away costs one assignment; the sweep finds out when it looks
 (tests/proxy/test_timers.py::test_a_moved_deadline_is_found_by_the_sweep).
 """
 
@@ -42,10 +42,14 @@ class Timers:
 
     def arm(self, timed: Timed, delay_ns: int) -> None:
         """`timed.expired()` is called `delay_ns` from now, unless the deadline is moved or set to 0 before."""
-        # `now` may be a tick old: the tick that is added keeps an expiry from coming early.
-        deadline = timed.deadline = self.now + delay_ns + TICK_NS
+        self.arm_from(self._clock(), timed, delay_ns)
+
+    def arm_from(self, now: int, timed: Timed, delay_ns: int) -> None:
+        """As `arm`, for who has just asked the clock. `self.now` would not do: it is as old as the loop is late."""
+        # The tick that is added leads to a slot that has not been swept, and covers what `now` is old.
+        deadline = timed.deadline = now + delay_ns + TICK_NS
         if not 0 < timed.armed <= deadline:
-            self._place(timed, min(deadline, self.now + LOOK_NS) // TICK_NS)
+            self._place(timed, min(deadline, now + LOOK_NS) // TICK_NS)
 
     def _place(self, timed: Timed, slot: int) -> None:
         timed.armed = slot * TICK_NS

@@ -343,8 +343,8 @@ class Worker:
 
     # -- counting ----------------------------------------------------------------------------------------------------
 
-    def counted(self, exchange: Exchange) -> None:
-        """Production's part of a request has ended."""
+    def counted(self, exchange: Exchange) -> int:
+        """Production's part of a request has ended; answers with the time when it did."""
         status = exchange.status_answered or exchange.status or 499
         counters = exchange.route.counters
         codes = counters.codes
@@ -352,12 +352,14 @@ class Worker:
             codes[status] += 1
         except KeyError:
             codes[status] = 1
-        whole = perf_counter_ns() - exchange.arrival_ns
+        now = perf_counter_ns()
+        whole = now - exchange.arrival_ns
         counters.durations.observe(whole)
         if exchange.start_ns:
             total = exchange.total_ns
             self._overhead.observe(whole - total if whole > total else 0)
             exchange.runtime.production.durations.observe(total)
+        return now
 
     def count_refused(self, status: int) -> None:
         """A request without a route: what came was no request, or came too late or too often."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from shadowproxy.core import outcome as o
+from shadowproxy.proxy.timers import SECOND_NS
 from shadowproxy.settings import snapshot as s
 from tests.proxy.world import GET, OK, POST, Make, answer, candidate, configuration, post, turns
 
@@ -346,6 +347,24 @@ async def test_production_s_silence_before_its_answer_is_a_504(make: Make) -> No
     assert upstream.aborted
     await turns()
     assert world.production.pool.open == 0
+
+
+async def test_a_late_loop_takes_no_time_from_production_nor_from_the_client(make: Make) -> None:
+    timeouts = s.Timeouts(first_byte=2.0)
+    production = s.Production(urls=("http://v1.test",), timeouts=timeouts)
+    world = make(configuration(production=production, limits=s.Limits(keep_alive=2.0)))
+    client = world.client()
+    world.clock.now += 5 * SECOND_NS  # no sweep
+    upstream = world.production.idle()
+    client.send(GET)
+    world.clock.sleep(1.9)
+    assert client.got == b""
+    world.clock.now += 5 * SECOND_NS
+    upstream.receive(answer(1) + b"1")
+    world.clock.sleep(1.9)
+    assert not client.transport.closing
+    world.clock.sleep(0.4)
+    assert client.transport.closing
 
 
 async def test_production_s_silence_within_its_answer_cuts_it(make: Make) -> None:

@@ -51,6 +51,19 @@ def test_an_expiry_is_never_early_and_late_by_two_ticks_at_most(delay: int, sinc
     assert armed + delay <= at <= armed + delay + 2 * TICK_NS
 
 
+@given(st.integers(0, 100 * SECOND_NS), st.integers(0, 60 * SECOND_NS))
+def test_a_deadline_set_while_the_loop_is_late_is_not_early_either(delay: int, late: int) -> None:
+    clock = Clock()
+    timers, watched = Timers(clock), Watched(clock)
+    clock.now += late  # no sweep in all this time
+    armed = clock.now
+    timers.arm(watched, delay)
+    timers.sweep()
+    pass_time(clock, timers, delay + 4 * TICK_NS)
+    (at,) = watched.expired_at
+    assert armed + delay <= at <= armed + delay + 2 * TICK_NS
+
+
 def test_a_moved_deadline_is_found_by_the_sweep() -> None:
     clock = Clock()
     timers, watched = Timers(clock), Watched(clock)
