@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from shadowproxy.report.record import Candidate, Gate, Rate, Segment
+from shadowproxy.report.record import Candidate, Gate, Rate, Segment, Spread
 from shadowproxy.report.shown import NO_FIGURE, Figure, Row, Screen
 from shadowproxy.report.titles import title
 from shadowproxy.report.words import (
@@ -17,6 +17,7 @@ from shadowproxy.report.words import (
     duration,
     limit_in,
     milliseconds,
+    number,
     percent,
     plain,
     span_of,
@@ -227,6 +228,19 @@ def _notes(c: Candidate) -> Iterator[str]:
             yield found.bias
     if sentence := flagged_sentence(c):
         yield sentence
+    if c.spread is not None:
+        yield _apart_in_all(c.spread, c)
+
+
+def _apart_in_all(found: Spread, c: Candidate) -> str:
+    """How far the two models' numbers lie apart as distributions, whichever request each belongs to."""
+    means = f"{plain(c.production)} {number(found.production_mean)}, {plain(c.name)} {number(found.shadow_mean)}"
+    which = f"{found.items:,} items{' of a part of the pairs' if found.is_part else ''}"
+    return (
+        f"Numbers decided, over {which}: mean {means}; "
+        f"distributions apart by {number(found.kolmogorov_smirnov)} (Kolmogorov-Smirnov, at most 1) and "
+        f"{number(found.wasserstein)} (Wasserstein, in their own unit)."
+    )
 
 
 def parts_of(c: Candidate) -> list[tuple[str, Segment]]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from shadowproxy.report.html.page import html
+from shadowproxy.report.markdown import markdown
+from shadowproxy.report.render import as_text
 from tests.support.pairs import PairLog, compared, incomparable
-from tests.support.reports import figures_on
+from tests.support.reports import figures_on, report_on
 
 
 @pytest.fixture
@@ -28,6 +32,32 @@ def test_the_published_distances_come_out_over_pairs(log: PairLog) -> None:
     assert (spread.items, spread.is_part) == (3, False)
     assert (spread.wasserstein, spread.kolmogorov_smirnov) == (5, 1)
     assert spread.shadow_mean - spread.production_mean == pytest.approx(5)
+
+
+def test_every_form_for_people_says_how_far_apart_the_numbers_lie(log: PairLog) -> None:
+    for old, new in ((0, 5), (1, 6), (3, 8)):
+        log.pair(comparison=numbers(old, new))
+    found = report_on(log.write())
+    said = (
+        "Numbers decided, over 3 items: mean v1 1.33, v2 6.33; distributions apart by 1 (Kolmogorov-Smirnov, at most "
+        "1) and 5 (Wasserstein, in their own unit)."
+    )
+    printed = as_text(found)
+    assert said in " ".join(printed.split())
+    assert max(map(len, printed.splitlines())) <= 100
+    assert f"<sub>{said}</sub>" in markdown(found)
+    page = html(found)
+    assert said in page
+    table = page[page.index("The numbers that both decided") :]
+    cells = re.findall(r"<th scope=.row.>([^<]+)</th><td class=.n.><span[^>]*>([^<]+)</span>", table)[:4]
+    assert cells == [("mean of v1", "1.33"), ("mean of v2", "6.33"), ("Kolmogorov-Smirnov", "1"), ("Wasserstein", "5")]
+
+
+def test_without_numbers_no_form_speaks_of_them(log: PairLog) -> None:
+    log.pair(times=3, comparison=compared(labels=("cat", "dog")))
+    found = report_on(log.write())
+    for form in (as_text, markdown, html):
+        assert "Numbers decided" not in form(found)
 
 
 def test_the_items_of_a_batch_count_each(log: PairLog) -> None:
