@@ -45,7 +45,11 @@ class Comparison(msgspec.Struct, frozen=True):
             "agrees": self.agrees,
             "items": self.items,
             "items_disagreeing": self.items_disagreeing,
-            "differences": [difference.as_dict(other_key) for difference in self.differences],
+            # `Difference.as_dict`, written out: a call for each takes as long as all the rest.
+            "differences": [
+                {"path": found.path, "kind": found.kind, "production": found.production, other_key: found.other}
+                for found in self.differences
+            ],
             "differences_total": self.differences_total,
             "metrics": self.metrics,
             "production_prediction": self.production_prediction,

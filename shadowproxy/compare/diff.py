@@ -20,7 +20,6 @@ All differences are counted, but only the first `MAX_KEPT` are kept.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -52,7 +51,9 @@ _MAX_TRIALS = 1_000
 
 # A place on the way down is (the place above, step), written out only when it differs.
 _Trail = tuple[Any, Step] | None
+# Of floating-point numbers in an array that differ the array's place and (index, excerpt, excerpt) of each: a `_RUN`.
 _Note = tuple[_Trail, str, Any, Any]
+_RUN: Final = "run"
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -92,7 +93,7 @@ def diff(
     walk.compare(None, production, other, place)
     if not walk.total:
         return NOTHING
-    return Found(tuple(_written(walk.kept)), walk.total, (walk.nulls_production, walk.nulls_other))
+    return Found(_written(walk.kept), walk.total, (walk.nulls_production, walk.nulls_other))
 
 
 def same(a: Any, b: Any, tolerance: Tolerance) -> bool:
@@ -110,12 +111,12 @@ class _Walk:
     9 us).
     """
 
-    __slots__ = ("allows", "keep", "kept", "levels", "nulls_other", "nulls_production", "tolerance", "total")
+    __slots__ = ("allows", "kept", "levels", "nulls_other", "nulls_production", "room", "tolerance", "total")
 
     def __init__(self, tolerance: Tolerance, keep: int, levels: int = 0) -> None:
         self.tolerance = tolerance
         self.allows = tolerance.allows
-        self.keep = keep
+        self.room = keep  # how many more are kept
         self.levels = levels  # that are still below and may be asked for equality as a whole
         self.kept: list[_Note] = []
         self.total = 0
@@ -160,7 +161,8 @@ class _Walk:
 
     def note(self, trail: _Trail, kind: str, a: Any, b: Any) -> None:
         self.total += 1
-        if len(self.kept) < self.keep:
+        if self.room > 0:
+            self.room -= 1
             self.kept.append((trail, kind, a, b))
 
     def _scalars(self, trail: _Trail, a: Any, b: Any) -> None:
@@ -220,12 +222,12 @@ class _Walk:
             if place.unordered:
                 self._multisets(trail, a, b, place)
                 return
-        total, kept = self.total, len(self.kept)
+        total, kept, room = self.total, len(self.kept), self.room
         nulls = self.nulls_production, self.nulls_other
         self._elements(trail, a, b, place)
         if self.total - total > 1 and len(a) == len(b) and are_permuted(a, b):
             del self.kept[kept:]
-            self.total = total
+            self.total, self.room = total, room
             self.nulls_production, self.nulls_other = nulls
             self.note(trail, "order", a, b)
 
@@ -261,16 +263,31 @@ class _Walk:
     def _floats(self, trail: _Trail, a: list[float], b: list[float]) -> None:
         """As `_elements`, for what most of a tensor's pair is; the tolerance is `Tolerance.allows`, written out."""
         absolute, relative = self.tolerance.absolute, self.tolerance.relative
+        room = self.room
+        total = 0
+        run: list[tuple[int, Any, Any]] = []
         index = -1
         for x, y in zip(a, b, strict=False):
             index += 1
             if x != y:
-                gap = x - y if x > y else y - x
-                larger = max(x, y, -x, -y)
-                if (gap <= absolute or gap <= relative * larger) and gap < _INFINITY:
-                    continue
-                if x == x or y == y:
-                    self.note((trail, index), "value", x, y)
+                if x > y:
+                    gap, larger = x - y, (x if x > -y else -y)
+                else:
+                    gap, larger = y - x, (y if y > -x else -x)
+                if gap < _INFINITY:  # which only finite numbers have between them
+                    if gap <= absolute or gap <= relative * larger:
+                        continue
+                    if total < room:
+                        run.append((index, x, y))
+                    total += 1
+                elif x == x or y == y:
+                    if total < room:
+                        run.append((index, excerpt(x), excerpt(y)))
+                    total += 1
+        if run:
+            self.room = room - len(run)
+            self.kept.append((trail, _RUN, run, None))
+        self.total += total
 
     def _keyed(self, trail: _Trail, a: list[Any], b: list[Any], key: str, place: Place) -> bool:
         """Pairs objects by a member; False where that cannot be done, as a key is absent or repeated."""
@@ -314,8 +331,8 @@ def _is_map(a: dict[str, Any], b: dict[str, Any]) -> bool:
     """Whether the names of two objects are data rather than names of fields; the same whichever stands first."""
     if len(a) > _MOST_NAMES or len(b) > _MOST_NAMES:
         return True
-    ids = sum(len(name) > _LONGEST_NAME or _is_id(name) for names in (a, b) for name in names)
-    return 2 * ids > len(a) + len(b)
+    names = [*a] * 2 if a.keys() == b.keys() else [*a, *b]
+    return 2 * sum([len(name) > _LONGEST_NAME or _is_id(name) for name in names]) > len(names)
 
 
 @lru_cache(maxsize=4096)  # of short names only: names come from bodies
@@ -323,12 +340,16 @@ def _is_id(name: str) -> bool:
     return _ID.match(name) is not None
 
 
-def _written(kept: list[_Note]) -> Iterator[Difference]:
+def _written(kept: list[_Note]) -> tuple[Difference, ...]:
+    found: list[Difference] = []
     above: _Trail = None
     path = "$"
     for trail, kind, a, b in kept:
+        if kind is _RUN:
+            found += _run(concrete(_steps(trail)), a)
+            continue
         if trail is None:
-            yield Difference("$", kind, excerpt(a), excerpt(b))
+            found.append(Difference("$", kind, excerpt(a), excerpt(b)))
             continue
         # Neighbours share the object above them, and its path is written once.
         if trail[0] is not above:
@@ -341,7 +362,14 @@ def _written(kept: list[_Note]) -> Iterator[Difference]:
             a = excerpt(a)
         if b.__class__ is not float or b - b != 0:
             b = excerpt(b)
-        yield Difference(where, kind, a, b)
+        found.append(Difference(where, kind, a, b))
+    return tuple(found)
+
+
+def _run(path: str, run: list[tuple[int, Any, Any]]) -> list[Difference]:
+    if len(path) < _SHORT_PATH:
+        return [Difference(f"{path}[{index}]", "value", a, b) for index, a, b in run]
+    return [Difference(cut(path + written(index)), "value", a, b) for index, a, b in run]
 
 
 def _steps(trail: _Trail) -> Steps:

@@ -21,6 +21,18 @@ def greatest(row: Any) -> Any:
     return row.index(max(row)) if isinstance(row, list) else max(classes, key=row.__getitem__)
 
 
+def weighed(row: Any) -> tuple[Any, bool]:
+    """(`greatest`, `is_no_distribution`) of a row: of one that is a distribution, which most are, looked at once."""
+    if row.__class__ is list and row and NUMBERS.issuperset(map(type, row)):
+        try:
+            if abs(sum(row) - 1) <= _SUM_SLACK:  # nothing in it that is not finite
+                top = max(row)
+                return row.index(top), min(row) < -_SLACK or top > 1 + _SLACK
+        except OverflowError:  # an integer beyond a double
+            pass
+    return greatest(row), is_no_distribution(row)
+
+
 def is_distribution(row: Any) -> bool:
     """Numbers in [0, 1] that sum to 1."""
     numbers = row if row.__class__ is list else list(row.values()) if isinstance(row, dict) else []
@@ -53,5 +65,10 @@ def _finite(row: Any) -> list[float]:
     numbers = row if isinstance(row, list) else list(row.values()) if isinstance(row, dict) else []
     if not numbers or not NUMBERS.issuperset(map(type, numbers)):
         return []
-    # Compared, not asked: math.isfinite cannot take an integer beyond a double.
+    try:
+        if -_INFINITY < sum(numbers) < _INFINITY:
+            return numbers
+    except OverflowError:  # an integer beyond a double
+        pass
+    # Compared, not asked: math.isfinite cannot take such an integer. The sum of finite numbers may be none.
     return numbers if all(-_INFINITY < number < _INFINITY for number in numbers) else []

@@ -31,7 +31,7 @@ from shadowproxy.compare.decision import (
     Text,
 )
 from shadowproxy.compare.detections import boxes
-from shadowproxy.compare.distribution import NUMBERS, are_shares, greatest, is_no_distribution
+from shadowproxy.compare.distribution import NUMBERS, are_shares, greatest, is_no_distribution, weighed
 from shadowproxy.compare.jsonpath import Path, Step
 from shadowproxy.compare.tolerance import EXACT
 
@@ -96,11 +96,15 @@ def _read_tensors(prediction: Prediction, value: Any, like: str) -> Decision:
     reading = tensors.read(value)
     kind = reading.kind if OPAQUE in (prediction.kind, reading.kind) else prediction.kind
     items = tuple(reading.items)
+    if kind == PROBABILITIES and reading.distributions == reading.items:
+        decided, faults = _weighed(items)
+    else:
+        decided, faults = _reduced(prediction, kind, items), sum(map(is_no_distribution, reading.distributions))
     return Decision(
         kind,
-        _reduced(prediction, kind, items),
+        decided,
         None,
-        sum(map(is_no_distribution, reading.distributions)),
+        faults,
         reading.nulls,
         True,
         items,
@@ -182,6 +186,15 @@ def _reduced(prediction: Prediction, kind: str, raw: tuple[Any, ...]) -> tuple[A
     if kind == RANKING:
         return tuple(item[: prediction.top] if isinstance(item, list) else item for item in raw)
     return raw
+
+
+def _weighed(rows: tuple[Any, ...]) -> tuple[tuple[Any, ...], int]:
+    """(the greatest of each row, how many rows are no distributions)"""
+    if len(rows) == 1:
+        greatest_, is_fault = weighed(rows[0])
+        return (greatest_,), int(is_fault)
+    pairs = [weighed(row) for row in rows]
+    return tuple([top for top, _ in pairs]), sum([is_fault for _, is_fault in pairs])
 
 
 def _found(prediction: Prediction, value: Any) -> tuple[list[Any], tuple[Any, ...] | None] | None:

@@ -50,6 +50,8 @@ def read(answer: Any) -> Reading:
     tensors = _tensors(answer)
     if not tensors:
         return _NOTHING
+    if len(tensors) == 1 and (table := tensors[0])["datatype"] in _REAL and _is_table(table):
+        return _of_table(table)
     real = [tensor for tensor in tensors if tensor["datatype"] in _REAL]
     tables = [tensor for tensor in real if _is_table(tensor)]
     kind, chosen = _decision([t for t in tensors if t["datatype"] in _EXACT], tables, real)
@@ -68,6 +70,15 @@ def read(answer: Any) -> Reading:
         sum(flattened(tensor["data"]).count(None) for tensor in real),
         chosen["datatype"] if chosen is not None else "",
     )
+
+
+def _of_table(table: Tensor) -> Reading:
+    """What `read` says of the only output where that is a table of floating-point numbers."""
+    name = _name(table)
+    flat = flattened(table["data"])
+    items = _shaped(flat, table.get("shape"))
+    kind = EMBEDDING if _says(name, _EMBEDDING) else PROBABILITIES
+    return Reading(kind, items, items if _says(name, _PROBABILITY) else [], flat.count(None), table["datatype"])
 
 
 def _decision(exact: Sequence[Tensor], tables: Sequence[Tensor], real: Sequence[Tensor]) -> tuple[str, Tensor | None]:
@@ -133,7 +144,10 @@ def rows(data: Any, shape: Any) -> list[Any]:
     """One item for each index of the first dimension; a row of one element is that element."""
     if not isinstance(data, list):
         return []
-    flat = flattened(data)
+    return _shaped(flattened(data), shape)
+
+
+def _shaped(flat: list[Any], shape: Any) -> list[Any]:
     count = shape[0] if isinstance(shape, list) and shape else len(flat)
     if count.__class__ is not int or count <= 0 or len(flat) % count:
         return flat  # the shape does not fit the data: element by element is what can be said

@@ -277,3 +277,28 @@ def test_names_that_are_data_do_not_become_paths(production: Any, other: Any, ex
         assert len({path for path, *_ in shown}) == expected
     else:
         assert shown == expected
+
+
+FLOATS = [0.0, -0.0, 1.0, -1.0, 1.5, -1.5, 1e308, -1e308, 5e-324, math.inf, -math.inf, math.nan]
+
+
+@pytest.mark.parametrize("tolerance", [EXACT, Tolerance(0.0, 1e-9), Tolerance(2.0, 0.0), Tolerance(0.0, 0.9)])
+def test_arrays_of_floating_point_numbers_are_compared_as_their_elements_are(tolerance: Tolerance) -> None:
+    """The loop for tensors has the tolerance written out."""
+    a, b = [x for x in FLOATS for _ in FLOATS], FLOATS * len(FLOATS)
+    result = diff({"a": a}, {"a": b}, None, tolerance, keep=1000)
+    alone = [diff(x, y, None, tolerance) for x, y in zip(a, b, strict=True)]
+    assert [(d.path, d.kind, d.production, d.other) for d in result.differences] == [
+        (f"$.a[{index}]", d.kind, d.production, d.other) for index, one in enumerate(alone) for d in one.differences
+    ]
+    assert result.total == sum(one.total for one in alone)
+
+
+def test_no_more_are_kept_than_asked_for_whatever_differs() -> None:
+    a = {"x": 1, "many": [0.0] * 500, "y": [{"z": 1}], "more": [0.0] * 500}
+    b = {"x": 2, "many": [1.0] * 500, "y": [{"z": 2}], "more": [1.0] * 500}
+    result = diff(a, b, None, EXACT)
+    assert (len(result.differences), result.total) == (MAX_KEPT, 1002)
+    assert [d.path for d in result.differences] == ["$.x", *(f"$.many[{index}]" for index in range(MAX_KEPT - 1))]
+    assert len(diff(a, b, None, EXACT, keep=502).differences) == 502
+    assert [d.path for d in diff(a, b, None, EXACT, keep=502).differences][-2:] == ["$.many[499]", "$.y[0].z"]

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 from math import log
-from operator import mul, sub
+from operator import add, mul, sub
 from typing import Final
 
 _LOG_2: Final = log(2)
@@ -29,7 +29,7 @@ def total_variation(p: Sequence[float], q: Sequence[float]) -> float:
 def jensen_shannon(p: Sequence[float], q: Sequence[float]) -> float:
     """The divergence in nats (scipy's `jensenshannon` is its square root); NaN where a probability is negative."""
     try:
-        sums = [x + y for x, y in zip(p, q, strict=True)]
+        sums = list(map(add, p, q))
         entropies: float = (
             sum(map(mul, p, map(log, p))) + sum(map(mul, q, map(log, q))) - sum(map(mul, sums, map(log, sums)))
         )
