@@ -32,8 +32,8 @@ def ledger_of(mirror: Candidate, rows: Iterable[Mapping[str, Any]]) -> dict[str,
 
 
 def coverage(ledger: Mapping[str, Any]) -> float | None:
-    """logged / (eligible − sampled_out): the share of wanted pairs that the log holds; None before the first."""
-    wanted = ledger.get("eligible", 0) - ledger.get("sampled_out", 0)
+    """logged / (eligible − sampled_out − in_flight): the share of pairs due by now in the log; None before any."""
+    wanted = ledger.get("eligible", 0) - ledger.get("sampled_out", 0) - ledger.get("in_flight", 0)
     return ledger.get("logged", 0) / wanted if wanted > 0 else None
 
 

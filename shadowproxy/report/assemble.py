@@ -120,6 +120,7 @@ class Rows:
     confusions: Mapping[Cell, Confusion]
     spreads: Mapping[Cell, record.Spread]
     examples: Mapping[Cell, list[Example]]
+    is_written: bool  # by a recorder, now
 
 
 def report(con: duckdb.DuckDBPyConnection, source: Source, loaded: Loaded, wishes: Wishes) -> Report:
@@ -130,8 +131,10 @@ def report(con: duckdb.DuckDBPyConnection, source: Source, loaded: Loaded, wishe
     trials = scope.choose(con, wishes.scope)
     names = {trial.candidate for trial in trials}
     rulebook = {name: gates.given(name, wishes.snapshot, wishes.gates, wishes.expect) for name in names}
-    heard = closing.close(con, wishes.bucket_s, wishes.timeouts_s) if closing.is_written(source) else {}
-    rows = _ask(con, source, wishes, trials, [gate for book in rulebook.values() for gate in book.gates or ()])
+    is_written = closing.is_written(source)
+    heard = closing.close(con, wishes.bucket_s, wishes.timeouts_s) if is_written else {}
+    asked = [gate for book in rulebook.values() for gate in book.gates or ()]
+    rows = _ask(con, source, wishes, trials, asked, is_written=is_written)
     candidates = {
         trial.name: _candidate(con, trial, rows, wishes, source, rulebook[trial.candidate], heard) for trial in trials
     }
@@ -161,7 +164,13 @@ def report(con: duckdb.DuckDBPyConnection, source: Source, loaded: Loaded, wishe
 
 
 def _ask(
-    con: duckdb.DuckDBPyConnection, source: Source, wishes: Wishes, trials: Sequence[Trial], asked: Sequence[Gate]
+    con: duckdb.DuckDBPyConnection,
+    source: Source,
+    wishes: Wishes,
+    trials: Sequence[Trial],
+    asked: Sequence[Gate],
+    *,
+    is_written: bool,
 ) -> Rows:
     judged.prepare(con, wishes.bucket_s)
     labelled = labels.join(con, wishes.labels, wishes.labels_on) if wishes.labels else {}
@@ -190,6 +199,7 @@ def _ask(
         confusions=curves.confusions(con) if wishes.drawn else {},
         spreads=spread.spreads(con),
         examples=examples.examples(con, source) if wishes.bodies and wishes.examples else {},
+        is_written=is_written,
     )
 
 
@@ -206,12 +216,13 @@ def _candidate(
     counted = rows.counted.get(cell) or counting.nothing()
     span = rows.spans.get(cell, _NO_SPAN)
     sums = rows.ledgers.get(cell)
+    coverage = figures.coverage(sums, is_written=rows.is_written)
     terms = wishes.terms
     labelled = rows.labelled.get(cell)
     facts = ruling.facts_of(
         span,
         counted,
-        sums,
+        coverage.estimate,
         twin_covers=trial.twin_covers,
         rules_changed=cell in rows.changed_rules,
         has_labels=counted.whole.total("labelled") > 0,
@@ -244,7 +255,7 @@ def _candidate(
         warmup_pairs=span.warmup,
         open_pairs=span.open,
         twin_pairs=span.twin_pairs,
-        coverage=figures.coverage(sums),
+        coverage=coverage,
         ledger=sums,
         load=figures.load(sums, seconds),
         outcomes=rows.outcomes.get(cell, {}),

@@ -254,11 +254,12 @@ def versus(others: Mapping[str, Evidence], terms: Terms, final: bool) -> dict[st
     return found or None
 
 
-def coverage(ledger: Ledger | None) -> Rate:
+def coverage(ledger: Ledger | None, *, is_written: bool) -> Rate:
     """The share of the copies due to the candidate that lie in the log as pairs."""
     if ledger is None:
         return Rate(estimate=None, n=0, method=COUNT)
-    return Rate(estimate=ledger.logged / ledger.due if ledger.due > 0 else None, n=max(0, ledger.due), method=COUNT)
+    owed = ledger.owed(is_written=is_written)
+    return Rate(estimate=ledger.logged / owed if owed > 0 else None, n=max(0, owed), method=COUNT)
 
 
 def load(ledger: Ledger | None, seconds: float | None) -> Load | None:

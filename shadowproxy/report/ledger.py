@@ -50,6 +50,10 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
         """Copies that the candidate should have had."""
         return self.eligible - self.sampled_out
 
+    def owed(self, *, is_written: bool) -> int:
+        """Those that should lie in the log by now: while it is written, those in flight have yet to come."""
+        return self.due - (self.in_flight if is_written else 0)
+
 
 def sums(con: duckdb.DuckDBPyConnection) -> dict[Cell, Ledger]:
     """By (candidate, trial), under the scope's variables; requests that no route matched may stand under None."""

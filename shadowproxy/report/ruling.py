@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from shadowproxy.report.counting import ROUTE, Counted
 from shadowproxy.report.gates import Given, settled
-from shadowproxy.report.ledger import Ledger
 from shadowproxy.report.query import Span
 from shadowproxy.stats import judge, slices
 from shadowproxy.stats.evidence import Evidence
@@ -43,13 +42,13 @@ def rule(given: Given, counted: Counted, facts: Facts, terms: Terms, *, final: b
 
 
 def facts_of(
-    span: Span, counted: Counted, ledger: Ledger | None, *, twin_covers: bool, rules_changed: bool, has_labels: bool
+    span: Span, counted: Counted, coverage: float | None, *, twin_covers: bool, rules_changed: bool, has_labels: bool
 ) -> Facts:
     whole = counted.whole
     versions = (span.production_versions or [], span.shadow_versions or [], span.twin_versions or [])
     of_production, of_twin = set(versions[0]), set(versions[2])
     return Facts(
-        coverage=ledger.logged / ledger.due if ledger is not None and ledger.due > 0 else None,
+        coverage=coverage,
         has_twin=span.twin_pairs > 0,
         twin_covers=twin_covers,
         twin_version_differs=bool(of_production and of_twin and of_production != of_twin),

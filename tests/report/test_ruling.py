@@ -435,6 +435,16 @@ def test_a_bucket_that_has_closed_stays_closed_when_an_answer_takes_long(tmp_pat
     assert later.open_pairs <= 12  # of the last minute
 
 
+def test_while_the_log_is_written_what_is_in_flight_is_not_missing(tmp_path: Path) -> None:
+    log = logged(tmp_path / "log", 600, ledger=False)
+    log.ledger(requests=660, eligible=660, dropped={"overload": 10}, sent=650, in_flight=50, finished={"complete": 600},
+               logged=600, at=300)  # fmt: skip
+    path = log.write()
+    assert figures_on(path).coverage.estimate == pytest.approx(600 / 660)  # they never came
+    with being_written(path):
+        assert figures_on(path).coverage.estimate == pytest.approx(600 / 610)
+
+
 def test_a_verdict_does_not_depend_on_when_somebody_looked(tmp_path: Path) -> None:
     """Law of JUDGEMENT §6: what was closed earlier says the same later."""
     log = logged(tmp_path / "log", 600, ledger=False)
