@@ -84,6 +84,7 @@ class Worker:
         self._productions: dict[bytes, Production] = {}
         self._warmed: dict[bytes, Production] = {}  # of what is prepared: connected, not yet in use
         self._mirrors: dict[bytes, Mirror] = {}
+        self._gone: weakref.WeakSet[Mirror] = weakref.WeakSet()  # of no configuration any more; copies may be under way
         self._prepared: tuple[int, Snapshot, Callable[[], None]] | None = None
         self._hushed: frozenset[str] = frozenset()
         self._servers: list[tuple[asyncio.AbstractServer, socket.socket]] = []
@@ -197,6 +198,7 @@ class Worker:
         kept = set(map(id, targets.values()))
         for key, gone in [(key, gone) for key, gone in self._mirrors.items() if id(gone) not in kept]:
             del self._mirrors[key]
+            self._gone.add(gone)
             gone.pool.close()
 
     def _ramp(self, runtime: Runtime, ramp: Ramp, challenger: Production, targets: dict[str, Mirror]) -> None:
@@ -442,7 +444,7 @@ class Worker:
             self._timer.cancel()
 
     def _in_flight(self) -> int:
-        return sum(mirror.in_flight for mirror in self._mirrors.values())
+        return sum(mirror.in_flight for mirror in (*self._mirrors.values(), *self._gone))
 
     def _stop_accepting(self) -> None:
         """What is in the queue already is ours: accept it all before the socket is let go."""

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -14,13 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.support.client import Client, ask, get, post
 from tests.support.ledger import Log, assert_laws
 from tests.support.load import Load, reaches, returns_the_body
 from tests.support.message import Ended
+from tests.support.processes import is_alive
 from tests.support.proxy import Proxy
-from tests.support.until import until
+from tests.support.until import settles, until
 from tests.support.upstream import Connection, Request, Upstream
 
 FLUSH_S = 1.0
@@ -174,6 +177,35 @@ def test_what_does_not_end_is_ended_at_the_limit(tmp_path: Path, models: Models)
         assert client.wait_end(10) in ("fin", "reset")
         proxy.end()
         assert time.monotonic() - since < 10
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_copy_to_a_candidate_that_was_taken_out_is_waited_for(tmp_path: Path, models: Models, answers: bool) -> None:
+    go = threading.Event()
+
+    def holds(connection: Connection, request: Request) -> None:
+        go.wait(60)
+        returns_the_body(connection, request)
+
+    models.v2.handler = holds
+    try:
+        with Proxy(tmp_path, models.config(limits={"drain": "30s" if answers else "1s"})) as proxy:
+            assert ask(proxy.address, post("/")).status == 200
+            models.v2.wait_requests(1)
+            proxy.file.write_text(yaml.safe_dump({**proxy.config, "candidates": proxy.config["candidates"][1:]}))
+            proxy.signal(signal.SIGHUP)
+            until(lambda: any(event.get("event") == "reload.done" for event in proxy.events()), 10, "the reload")
+            worker = proxy.worker()
+            proxy.signal(signal.SIGTERM)
+            until(lambda: not accepts(proxy), 10, "the end of accepting")
+            if answers:
+                assert settles(lambda: int(is_alive(worker)), what="the worker's life") == 1
+                go.set()
+            log = proxy.end()
+    finally:
+        go.set()
+    (pair,) = (pair for pair in log.pairs if pair["candidate"] == "v2")
+    assert pair["shadow"]["outcome"] == ("complete" if answers else "client_aborted")
 
 
 def test_a_second_signal_ends_at_once(tmp_path: Path, models: Models) -> None:
