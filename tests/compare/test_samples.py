@@ -25,6 +25,11 @@ def test_every_preset_has_a_sample() -> None:
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=IDS)
+def test_a_noisy_sample_is_noisy_and_a_differing_one_differs_elsewhere(sample: Sample) -> None:
+    assert len({body(sample.production), body(sample.noisy), body(sample.differing)}) == 3
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=IDS)
 def test_an_answer_is_the_same_as_itself(sample: Sample) -> None:
     comparison = pair(sample, sample.production)
     assert (comparison.result, comparison.differences_total, comparison.items_disagreeing) == ("same", 0, 0)

@@ -198,4 +198,6 @@ def test_no_events_make_a_fold_raise(pieces: list[Any], name: str) -> None:
 
 @given(st.binary(max_size=80))
 def test_no_bytes_make_a_stream_raise(body: bytes) -> None:
-    lift_events(body, list(FOLDS))
+    lifted = lift_events(body, list(FOLDS))
+    assert lifted.form is Form.JSON
+    assert lifted.stream is not None
