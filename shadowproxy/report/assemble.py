@@ -19,6 +19,7 @@ from shadowproxy.report import (
     counting,
     curves,
     examples,
+    facets,
     figures,
     gates,
     hints,
@@ -173,6 +174,7 @@ def _ask(
     is_written: bool,
 ) -> Rows:
     judged.prepare(con, wishes.bucket_s)
+    facets.prepare(con)
     labelled = labels.join(con, wishes.labels, wishes.labels_on) if wishes.labels else {}
     counted = counting.count(con, wishes.bucket_s, asked, has_labels=bool(wishes.labels))
     timed = _latencies(con, wishes, trials, counted)
@@ -185,7 +187,7 @@ def _ask(
         versus=against.versus(con, counted, wishes.bucket_s),
         outcomes=query.histogram(con, "shadow_outcome"),
         statuses=query.histogram(con, "shadow_status"),
-        reasons=query.histogram(con, "CASE WHEN NOT is_comparable THEN coalesce(reason, 'unknown') END"),
+        reasons=query.histogram(con, "incomparable_reason"),
         protocols=query.histogram(con, "nullif(protocol, '')"),
         fields=query.fields(con),
         flows=query.flows(con),

@@ -6,7 +6,7 @@ They look at every copy, warm-up too, from the 20th on: a candidate that refuses
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Final
 
 import duckdb
@@ -26,13 +26,18 @@ _SOME: Final = 0.01  # of the copies due were dropped or not logged for one reas
 
 # Where production gives the same answer, it is the request's fault and no hint.
 _COPIES: Final = """
-SELECT candidate, trial, count(*) AS copies,
-  count(*) FILTER (shadow_status IN (401, 403) AND NOT coalesce(production_bad, false)) AS forbidden,
-  count(*) FILTER (shadow_status IN (404, 405) AND NOT coalesce(production_bad, false)) AS unknown_path,
-  count(*) FILTER (shadow_status IN (400, 422) AND NOT coalesce(production_bad, false)) AS misshapen,
-  count(*) FILTER (shadow_outcome = 'connect_error') AS unreachable,
-  count(*) FILTER (shadow_outcome = 'timeout' AND NOT censored) AS late,
-  min(pair_id) FILTER (shadow_status IN (400, 422)) AS misshapen_id,
+SELECT candidate, trial, sum(pairs)::BIGINT AS copies, {counts} FROM facets GROUP BY ALL
+"""
+_COUNTED: Final = {
+    "forbidden": "shadow_status IN (401, 403) AND NOT production_bad",
+    "unknown_path": "shadow_status IN (404, 405) AND NOT production_bad",
+    "misshapen": "shadow_status IN (400, 422) AND NOT production_bad",
+    "unreachable": "shadow_outcome = 'connect_error'",
+    "late": "shadow_outcome = 'timeout' AND NOT censored",
+}
+# What a hint quotes: asked only where there is one to give.
+_QUOTED: Final = """
+SELECT candidate, trial, min(pair_id) FILTER (shadow_status IN (400, 422)) AS misshapen_id,
   mode(shadow_error) FILTER (shadow_outcome = 'connect_error') AS connect_error,
   min(shadow_total_ms) FILTER (shadow_outcome = 'timeout') AS given_up_ms,
   quantile_disc(production_latency_ms, 0.5) AS production_ms, mode(production_upstream) AS production
@@ -60,15 +65,13 @@ _UNLOGGED: Final = {
 
 # Routes on which nobody said what an answer decides, and no preset knows.
 _UNDECIDED: Final = """
-SELECT candidate, trial, coalesce(route, '') FROM scoped
-WHERE agrees IS NOT NULL AND production_prediction IS NULL AND shadow_prediction IS NULL
-GROUP BY ALL ORDER BY count(*) DESC, 3
+SELECT candidate, trial, route FROM facets WHERE is_unpredicted GROUP BY ALL ORDER BY sum(pairs) DESC, 3
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Copies:
-    """One row of `_COPIES`."""
+    """How many copies there were, and what became of them; the rest is quoted in hints, where there is one to give."""
 
     copies: int
     forbidden: int
@@ -76,14 +79,18 @@ class Copies:
     misshapen: int
     unreachable: int
     late: int
-    misshapen_id: str | None
-    connect_error: str | None
-    given_up_ms: float | None
-    production_ms: float | None
-    production: str | None
+    misshapen_id: str | None = None
+    connect_error: str | None = None
+    given_up_ms: float | None = None
+    production_ms: float | None = None
+    production: str | None = None
 
     def reach(self, count: int, share: float) -> bool:
         return self.copies >= FIRST_COPIES and count >= share * self.copies
+
+    @property
+    def has_quotes(self) -> bool:
+        return self.reach(self.misshapen, _MOST) or self.reach(self.unreachable, _MANY) or self.reach(self.late, _MANY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +105,11 @@ class Facts:
 
 def read(con: duckdb.DuckDBPyConnection, source: Source, snapshot: Snapshot | None) -> Facts:
     """Bodies are read only for a candidate that refuses nearly every request's shape."""
-    copies = {(row[0], row[1]): Copies(*row[2:]) for row in con.execute(_COPIES).fetchall()}
+    counts = ", ".join(f"coalesce(sum(pairs) FILTER ({sql}), 0)::BIGINT" for sql in _COUNTED.values())
+    copies = {(row[0], row[1]): Copies(*row[2:]) for row in con.execute(_COPIES.format(counts=counts)).fetchall()}
+    if any(one.has_quotes for one in copies.values()):
+        for candidate, trial, *quotes in con.execute(_QUOTED).fetchall():
+            copies[candidate, trial] = Copies(*astuple(copies[candidate, trial])[: 1 + len(_COUNTED)], *quotes)
     wanted = sorted(c.misshapen_id for c in copies.values() if c.misshapen_id and c.reach(c.misshapen, _MOST))
     undecided: dict[Cell, list[str]] = {}
     for candidate, trial, route in con.execute(_UNDECIDED).fetchall():

@@ -1,4 +1,4 @@
-"""DuckDB → rows: what no tally can answer. Nothing is computed from it here, and all of it stands on `judged`."""
+"""DuckDB → rows: what no tally can answer, from `judged` and `facets`. Nothing is computed from it here."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 
 import duckdb
 
+from shadowproxy.report.facets import COUNTS
 from shadowproxy.stats.quantiles import NAMES
 
 EXAMPLES: Final = 3
@@ -18,26 +19,32 @@ FROM judged WHERE is_stream {only} GROUP BY ALL
 """
 
 _SPANS: Final = """
-SELECT candidate, trial, count(*), count(*) FILTER (warmup),
-  count(*) FILTER (NOT warmup AND coalesce(epoch_us(ts) >= open_from_us, false)) AS open_pairs,
-  epoch_us(min(ts) FILTER (NOT warmup)), epoch_us(max(ts) FILTER (NOT warmup)), any_value(origin),
-  mode(production_upstream), list_sort(list(DISTINCT production_version) FILTER (production_version <> '')),
+WITH upstream AS (
+  SELECT candidate, trial, production_upstream, sum(pairs) AS pairs FROM facets
+  WHERE production_upstream IS NOT NULL GROUP BY ALL),
+commonest AS (
+  SELECT candidate, trial, arg_max(production_upstream, pairs) AS production FROM upstream GROUP BY ALL)
+SELECT candidate, trial, sum(pairs)::BIGINT, coalesce(sum(pairs) FILTER (warmup), 0)::BIGINT,
+  coalesce(sum(pairs) FILTER (NOT warmup AND is_open), 0)::BIGINT,
+  min(first_us) FILTER (NOT warmup), max(last_us) FILTER (NOT warmup), any_value(origin), any_value(production),
+  list_sort(list(DISTINCT production_version) FILTER (production_version <> '')),
   list_sort(list(DISTINCT shadow_version) FILTER (shadow_version <> '')),
   list_sort(list(DISTINCT twin_version) FILTER (twin_version <> '')),
   list_sort(list(DISTINCT rules) FILTER (rules <> '')),
-  count(twin_outcome), count(twin_dropped),
-  count(*) FILTER (agrees IS NOT NULL AND production_prediction IS NULL AND shadow_prediction IS NULL)
-FROM scoped GROUP BY ALL
+  coalesce(sum(pairs) FILTER (has_twin), 0)::BIGINT, coalesce(sum(pairs) FILTER (has_dropped_twin), 0)::BIGINT,
+  coalesce(sum(pairs) FILTER (is_unpredicted), 0)::BIGINT
+FROM (SELECT facets.*, production FROM facets LEFT JOIN commonest USING (candidate, trial)) GROUP BY ALL
 """
 
 # Routes have rules of their own, so only within one do two digests mean that the rules changed.
 _CHANGED_RULES: Final = """
-SELECT DISTINCT candidate, trial FROM scoped WHERE NOT warmup AND rules <> ''
+SELECT DISTINCT candidate, trial FROM facets WHERE NOT warmup AND rules <> ''
 GROUP BY candidate, trial, route HAVING count(DISTINCT rules) > 1
 """
 
-_HISTOGRAM: Final = """
-SELECT candidate, trial, {what}, count(*) AS n FROM judged WHERE {what} IS NOT NULL GROUP BY ALL ORDER BY n DESC, 3
+_HISTOGRAM: Final = f"""
+SELECT candidate, trial, {{what}}, sum(pairs)::BIGINT AS n FROM facets WHERE {COUNTS} AND {{what}} IS NOT NULL
+GROUP BY ALL ORDER BY n DESC, 3
 """
 
 # A path and its kind count once a pair, however many elements of a list differ. Where the twin answered too, b and c
@@ -155,7 +162,7 @@ def streams(con: duckdb.DuckDBPyConnection) -> dict[Cell, dict[str, tuple[Any, .
 
 
 def histogram(con: duckdb.DuckDBPyConnection, what: str) -> dict[Cell, dict[str, int]]:
-    """How often each value of a column of `judged` (never the user's text) occurs, the commonest first."""
+    """How often each value of a column of `facets` (never the user's text) occurs, the commonest first."""
     return _nested(con.execute(_HISTOGRAM.format(what=what)).fetchall())
 
 
