@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shadowproxy.compare.diff import KINDS, MAX_KEPT, Found, diff, same
+from shadowproxy.compare.diff import KINDS, MAX_KEPT, Found, _Walk, _written, diff, same
 from shadowproxy.compare.jsonpath import compile_path
 from shadowproxy.compare.marks import Mark, Place, root_of
 from shadowproxy.compare.tolerance import EXACT, Tolerance
@@ -207,9 +207,25 @@ def test_the_walk_agrees_with_the_oracle_on_whether_there_are_differences(a: Any
 
 
 @given(CLOSE, CLOSE)
-def test_equality_that_python_sees_changes_no_result_where_there_are_no_booleans(a: Any, b: Any) -> None:
+def test_equality_that_python_sees_changes_no_result(a: Any, b: Any) -> None:
     booleans = "True" in repr((a, b)) or "False" in repr((a, b))
-    assert diff(a, b, None, EXACT, booleans=booleans) == diff(a, b, None, EXACT)
+    every_scalar = _Walk(EXACT, MAX_KEPT)  # asks for no equality as a whole
+    every_scalar.compare(None, a, b, None)
+    found = diff(a, b, None, EXACT, booleans=booleans)
+    assert found.total == every_scalar.total
+    assert found.differences == tuple(_written(every_scalar.kept))
+    assert found == diff(a, b, None, EXACT)
+
+
+@pytest.mark.parametrize("odd", [2**70, "\ud800", -(2**64)])
+def test_what_orjson_does_not_write_is_walked(odd: Any) -> None:
+    value = {"odd": odd, "row": [True, 1]}
+    assert diff(value, {"odd": odd, "row": [True, 1]}, None, EXACT).total == 0
+    assert diff(value, {"odd": odd, "row": [1, True]}, None, EXACT).total == 2
+
+
+def test_members_in_another_order_are_equal_with_booleans_too() -> None:
+    assert diff([{"a": True, "b": 1}], [{"b": 1, "a": True}], None, EXACT).total == 0
 
 
 @given(VALUES)
