@@ -20,8 +20,9 @@ from numpy.random import Generator
 from scipy.signal import lfilter
 from scipy.special import bdtr, ndtr
 
-from shadowproxy.stats import bins
+from shadowproxy.stats import bins, looks
 from shadowproxy.stats.arrays import Bools, Floats
+from shadowproxy.stats.asymptotic import LEAST
 from shadowproxy.stats.bins import Bins
 from shadowproxy.stats.evidence import Evidence
 from shadowproxy.stats.facts import Facts, Terms
@@ -289,12 +290,31 @@ def play(world: World, logs: int, *, gates: tuple[Gate, ...] = GATES, seed: int 
     return outcome
 
 
+def passes_at_any_look(world: World, gate: Gate, logs: int, *, seed: int = SEED, first: int = 1) -> int:
+    """In how many logs the gate, judged at each look from that after `first` buckets on, passes at least once."""
+    passed = 0
+    for number in range(logs):
+        evidence = counted(draw(world, np.random.default_rng([seed, number])))
+        at = [closed for closed in looks.schedule(len(evidence.buckets)).tolist() if closed >= first]
+        passed += any(
+            judge([gate], {None: evidence.before(closed)}, FACTS, TERMS).verdict is Verdict.PASS for closed in at
+        )
+    return passed
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=", ".join(SCENARIOS))
     parser.add_argument("--logs", type=int, default=400)
     parser.add_argument("--at-equality", action="store_true", help="limits at the value that equal sides have")
+    parser.add_argument("--any-look", metavar="METRIC", help="in how many logs this gate passes at any look")
     wishes = parser.parse_args()
+    if wishes.any_look:
+        gate = next(gate for gate in GATES if gate.metric == wishes.any_look)
+        for name in wishes.scenarios or SCENARIOS:
+            ever, later = (passes_at_any_look(SCENARIOS[name], gate, wishes.logs, first=n) for n in (1, LEAST))
+            print(f"{name:18}{gate.metric}: of {wishes.logs} {ever} at any look, {later} from {LEAST} buckets on")
+        return
     print(f"{'':18}{'ever FAIL':>10}{'PASS':>7}{'FAIL':>7}{'pairs':>8}   " + "".join(f"{n:>14}" for n in NAIVE))
     for name in wishes.scenarios or SCENARIOS:
         started = time.monotonic()
