@@ -36,6 +36,11 @@ FROM (SELECT * FROM judged WHERE candidate = $one) a JOIN (SELECT * FROM judged 
   ON a.id = b.id AND a.ts = b.ts
 WHERE {within} GROUP BY ALL ORDER BY ALL
 """
+# Most of the work is to lay out what a meeting is counted by. Candidates that are sampled apart never meet.
+_MEET: Final = """
+SELECT count(*) FROM pairs a SEMI JOIN (SELECT ts FROM pairs b WHERE candidate = $other AND {b}) b USING (ts)
+WHERE a.candidate = $one AND {a}
+"""
 _MIRRORED: Final = {
     "only_first_bad": "only_second_bad",
     "only_first_disagrees": "only_second_disagrees",
@@ -53,7 +58,7 @@ def versus(
         wholes.setdefault(candidate, []).append(counts.whole)
     for one, other in combinations(wholes, 2):
         pairs = merged([*wholes[one], *wholes[other]])
-        cuts = windows(pairs.buckets, pairs.column("pairs"), round(bucket_s * 1e6), ("a.ts", "b.ts"))
+        cuts = windows(pairs.buckets, pairs.column("pairs"), round(bucket_s * 1e6))
         for (its_trial, others_trial), evidence in sorted(_met(con, one, other, cuts).items()):
             found.setdefault((one, its_trial), {})[other] = evidence
             found.setdefault((other, others_trial), {})[one] = _mirrored(evidence)
@@ -61,12 +66,16 @@ def versus(
 
 
 def _met(con: duckdb.DuckDBPyConnection, one: str, other: str, cuts: Iterable[str]) -> dict[tuple[str, str], Evidence]:
-    """By the trials of the two. A request has one arrival, so the two meet within one window."""
+    """By the trials of the two, in the windows of `cuts`: a request has one arrival, so the two meet within one."""
     columns = ", ".join(f"(count(*) FILTER ({sql}))::DOUBLE" for sql in _COLUMNS.values())
     rows: dict[tuple[str, str], list[tuple[float, ...]]] = {}
     for within in cuts:
-        sql = _VERSUS.format(columns=columns, within=within)
-        for its_trial, others_trial, *counts in con.execute(sql, {"one": one, "other": other}).fetchall():
+        sides = {"one": one, "other": other}
+        a, b = (within.format(ts=f"{side}.ts") for side in "ab")
+        if con.execute(_MEET.format(a=a, b=b), sides).fetchone() == (0,):
+            continue
+        sql = _VERSUS.format(columns=columns, within=f"{a} AND {b}")
+        for its_trial, others_trial, *counts in con.execute(sql, sides).fetchall():
             rows.setdefault((its_trial, others_trial), []).append(tuple(counts))
     tables = {trials: np.asarray(counted, dtype=np.float64).T for trials, counted in rows.items()}
     return {

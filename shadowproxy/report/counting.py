@@ -83,7 +83,8 @@ _SPANS: Final = {"": ("ms", "is_timed"), "first_token_": ("first_token_ms", "is_
 _TALLIED: Final = """
 CREATE OR REPLACE TABLE tallied AS
 SELECT candidate, trial, coalesce(route, '') AS route, slices::VARCHAR AS slices, bucket,
-  min(epoch_us(ts)) AS first_us, max(epoch_us(ts)) AS last_us, {columns}
+  min(epoch_us(ts)) AS first_us, max(epoch_us(ts)) AS last_us, count_if(is_noise_comparable) AS noise_comparable,
+  {columns}
 FROM {source}{joined} GROUP BY ALL
 """
 _SLICED: Final = """

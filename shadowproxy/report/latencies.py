@@ -109,7 +109,7 @@ def _read(
     roles = {role: _WELL.format(role=role) for role in ("production", "twin")}
     parts: dict[str, list[NDArray[Any]]] = {}
     for within in windows(evidence.buckets, counts, bucket_us):  # each lies in memory twice for a moment
-        sql = _TIMED.format(first=first, within=within, **roles)
+        sql = _TIMED.format(first=first, within=within.format(ts="ts"), **roles)
         for name, values in con.execute(sql, {"candidate": cell[0], "trial": cell[1]}).fetchnumpy().items():
             parts.setdefault(name, []).append(np.asarray(values))
     columns = {}

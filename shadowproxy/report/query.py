@@ -70,8 +70,8 @@ counted AS (
   SELECT candidate, trial, f, count(*) AS n, arg_min(pair_id, ts, {examples}) AS examples FROM field GROUP BY ALL),
 noise_counted AS (SELECT candidate, trial, f, count(*) AS n FROM noise GROUP BY ALL),
 bases AS (
-  SELECT candidate, trial, count(*) FILTER (is_comparable) AS base,
-    count(*) FILTER (is_noise_comparable) AS noise_base FROM judged GROUP BY ALL)
+  SELECT candidate, trial, sum(comparable)::BIGINT AS base, sum(noise_comparable)::BIGINT AS noise_base FROM tallied
+  GROUP BY ALL)
 SELECT candidate, trial, f[1], f[2], coalesce(counted.n, 0), coalesce(noise_counted.n, 0), noise_base,
   coalesce(examples, []), coalesce(b, 0), coalesce(c, 0),
   coalesce(counted.n, 0) / greatest(base, 1) - coalesce(noise_counted.n, 0) / greatest(noise_base, 1) AS excess

@@ -11,7 +11,6 @@ from typing import Final
 
 import duckdb
 
-from shadowproxy.compare.scores.distributions import kolmogorov_smirnov, wasserstein
 from shadowproxy.report.query import Cell, decisions
 from shadowproxy.report.record import Spread
 
@@ -46,6 +45,9 @@ def spreads(con: duckdb.DuckDBPyConnection) -> Mapping[Cell, Spread]:
 
 
 def _spread(is_part: bool, production: list[float], shadow: list[float]) -> Spread:
+    # Scores bring all of comparing with them, which most reports can do without.
+    from shadowproxy.compare.scores.distributions import kolmogorov_smirnov, wasserstein
+
     return Spread(
         items=len(production),
         is_part=is_part,

@@ -5,7 +5,7 @@ A segment's row groups are in the order of their times, so that a condition on `
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final
 
@@ -15,8 +15,8 @@ PAIRS: Final = 1 << 20
 _WITHIN: Final = "{ts} >= make_timestamp({since_us})::TIMESTAMPTZ AND {ts} < make_timestamp({until_us})::TIMESTAMPTZ"
 
 
-def windows(buckets: Ints, counts: Floats, bucket_us: int, ts: Sequence[str] = ("ts",)) -> Iterator[str]:
-    """SQL conditions on each column of `ts`, one window after the other; `true` where one window holds them all.
+def windows(buckets: Ints, counts: Floats, bucket_us: int) -> Iterator[str]:
+    """SQL conditions on a column that `{ts}` stands for, one window after the other; `true` where one holds all pairs.
 
     `buckets` ascend and are as long as `counts`, their pairs.
     """
@@ -27,4 +27,4 @@ def windows(buckets: Ints, counts: Floats, bucket_us: int, ts: Sequence[str] = (
         return
     edges = [int(buckets[at]) * bucket_us for at in starts] + [(int(buckets[-1]) + 1) * bucket_us]
     for since_us, until_us in pairwise(edges):
-        yield " AND ".join(_WITHIN.format(ts=column, since_us=since_us, until_us=until_us) for column in ts)
+        yield _WITHIN.format(ts="{ts}", since_us=since_us, until_us=until_us)

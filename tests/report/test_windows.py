@@ -19,10 +19,9 @@ def test_no_bucket_is_one_window() -> None:
 
 def test_each_moment_is_in_one_window(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PAIRS", 5)
-    found = list(windows(BUCKETS, np.array([4.0, 4.0, 4.0, 4.0]), 10, ("a.ts", "b.ts")))
+    found = list(windows(BUCKETS, np.array([4.0, 4.0, 4.0, 4.0]), 10))
     edges = [100, 130, 200, 210]  # buckets 10 and 11 begin within the first five pairs
     assert len(found) == 3
     for condition, since_us, until_us in zip(found, edges, edges[1:], strict=False):
-        for column in ("a.ts", "b.ts"):
-            assert f"{column} >= make_timestamp({since_us})" in condition
-            assert f"{column} < make_timestamp({until_us})" in condition
+        assert f"a.ts >= make_timestamp({since_us})" in condition.format(ts="a.ts")
+        assert f"a.ts < make_timestamp({until_us})" in condition.format(ts="a.ts")
