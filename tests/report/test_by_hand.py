@@ -15,7 +15,9 @@ import numpy as np
 import pytest
 from scipy.optimize import brentq
 from scipy.special import betainc, betaln
-from scipy.stats import binom
+from scipy.stats import beta, binom
+from scipy.stats import norm as normal
+from scipy.stats import t as student
 
 from shadowproxy.report.record import Candidate
 from tests.support.pairs import PairLog, answer, compared, differing, incomparable, noiseless, noisy, timed_out
@@ -109,7 +111,8 @@ def over_buckets(x: np.ndarray[Any, Any], n: np.ndarray[Any, Any]) -> tuple[floa
 
 
 def looks(closed: int) -> list[int]:
-    return [number for number in range(1, closed + 1) if number <= 100]  # there are fewer than 101 buckets
+    """After every bucket, of which there are fewer than 101; what came before 20 of them is not kept."""
+    return [number for number in range(min(closed, 20), closed + 1) if number <= 100]
 
 
 def of_rate(s: np.ndarray[Any, Any], n: np.ndarray[Any, Any]) -> tuple[float, float]:
@@ -239,6 +242,67 @@ def test_coverage_slices_and_the_flag_of_a_field(lines: Lines, figures: Candidat
     log_e = (heads + tails) * math.log(2) + betaln(1 + heads, 1 + tails) + math.log(2)
     assert field.e_value == pytest.approx(math.exp(log_e) * betainc(1 + tails, 1 + heads, 0.5))
     assert field.flagged is True  # one field was looked at, and E ≥ 1/0.05
+
+
+def once(x: np.ndarray[Any, Any], n: np.ndarray[Any, Any], alpha: float) -> tuple[float, float]:
+    """Student's t on the residuals of buckets, with their lag-1 correlation as above."""
+    k = len(x)
+    reach = (over_buckets(x, n)[1] - x.sum() / n.sum()) / half_width(k, ALPHA) / math.sqrt(k)
+    t = float(student.ppf(1 - alpha / 2, k - 1))
+    return x.sum() / n.sum() - t * reach, x.sum() / n.sum() + t * reach
+
+
+def tango(b: int, c: int, n: int, alpha: float) -> tuple[float, float]:
+    """Tango 1998: the differences at which the score statistic reaches z from either side."""
+
+    def score(delta: float) -> float:
+        first, second = -b - c + (2 * n - b + c) * delta, -c * delta * (1 - delta)
+        q = (math.sqrt(first**2 - 8 * n * second) - first) / (4 * n)
+        return (b - c - n * delta) / math.sqrt(n * (2 * q + delta * (1 - delta)))
+
+    z = float(normal.ppf(1 - alpha / 2))
+    at = (b - c) / n
+    return (
+        float(brentq(lambda delta: score(delta) - z, -0.999, at, xtol=1e-14)),
+        float(brentq(lambda delta: score(delta) + z, at, 0.999, xtol=1e-14)),
+    )
+
+
+def test_one_look_at_a_closed_log(log: Path, lines: Lines) -> None:
+    gates = ("error_rate_increase<=1pp", "disagreement<=3%")
+    errors, disagreement = figures_on(log, final=True, gates=gates).gates
+    n = by_bucket(lines, lambda line: True)
+    b = by_bucket(lines, lambda line: line["shadow"]["bad"] and not line["twin"]["bad"])
+    c = by_bucket(lines, lambda line: line["twin"]["bad"] and not line["shadow"]["bad"])
+    # FAIL stands on the lower end at α over two gates, PASS on the upper one at α.
+    low = min(tango(int(b.sum()), int(c.sum()), PAIRS, ALPHA / 2)[0], once(b - c, n, ALPHA / 2)[0])
+    high = max(tango(int(b.sum()), int(c.sum()), PAIRS, ALPHA)[1], once(b - c, n, ALPHA)[1])
+    assert (errors.low, errors.high) == pytest.approx((low, high), abs=1e-9)
+
+    decided = by_bucket(lines, lambda line: line["comparison"]["agrees"] is not None)
+    s = by_bucket(lines, lambda line: line["comparison"]["agrees"] is False)
+    others = decided.sum() - s.sum()
+    low = min(float(beta.ppf(ALPHA / 4, s.sum(), others + 1)), once(s, decided, ALPHA / 2)[0])
+    high = max(float(beta.ppf(1 - ALPHA / 2, s.sum() + 1, others)), once(s, decided, ALPHA)[1])
+    assert (disagreement.low, disagreement.high) == pytest.approx((low, high), abs=1e-9)
+
+
+def test_a_ratio_of_medians_over_buckets(log: Path, lines: Lines) -> None:
+    [gate] = figures_on(log, gates=("latency_p50_ratio<=1.5",)).gates
+    ratios, group = [], []
+    for number, line in enumerate(lines):
+        group += [pair] if (pair := latencies(line)) is not None else []
+        is_last = number + 1 == len(lines) or (number + 1) * 7 // 300 != number * 7 // 300
+        if is_last and len(group) >= 20:
+            own, other = (float(np.quantile(side, 0.5, method="inverted_cdf")) for side in zip(*group, strict=True))
+            ratios.append(math.log(own / other))
+            group = []
+    x, n = np.array(ratios), np.ones(len(ratios))
+    ends_at = [over_buckets(x[:k], n[:k]) for k in looks(len(x))]
+    low, high = max(low for low, _ in ends_at), min(high for _, high in ends_at)
+    # Latencies are counted in bins half a percent wide.
+    assert gate.estimate == pytest.approx(math.exp(x.mean()), rel=0.003)
+    assert (gate.low, gate.high) == (pytest.approx(math.exp(low), rel=0.006), pytest.approx(math.exp(high), rel=0.006))
 
 
 def test_labels(log: Path, lines: Lines, tmp_path: Path) -> None:
