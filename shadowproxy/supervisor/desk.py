@@ -102,7 +102,7 @@ class Desk:
         if verb in ("pause", "edit"):
             self._hush(verb, body)
         async with self._lock:
-            self._check(body.get("revision"))
+            self.check(body.get("revision"))
             old, changes = self.changes, self._granted(verb, body)
             before, after = self.steered, apply(self.file, changes)
             pending: list[str] = []
@@ -131,7 +131,7 @@ class Desk:
         except Conflict as e:
             raise (UnknownError if e.unknown else RefusedError)([str(e)]) from e
 
-    def _check(self, revision: str | None) -> None:
+    def check(self, revision: str | None) -> None:
         if self.is_closed():
             raise RefusedError(["the proxy is about to end"])
         if revision is not None and revision != self.revision:
@@ -210,10 +210,10 @@ class Desk:
     async def reload(self, load: Loader, body: Mapping[str, Any]) -> dict[str, Any]:
         """Read the file again. `reset`: and forget what operators changed. Raises as `wish` does."""
         async with self._lock:
-            self._check(body.get("revision"))
+            self.check(body.get("revision"))
             before = self.steered
             file = await asyncio.to_thread(load)
-            self._check(None)
+            self.check(None)
             try:
                 base = reset(self.changes) if body.get("reset") else self.changes
                 changes, settled = rebase(base, file)

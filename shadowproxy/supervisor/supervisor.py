@@ -171,6 +171,11 @@ class Supervisor:
         self._warn_if_lowered(raise_limit())
         return told
 
+    async def _renewed_if(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Only if the revision that the wish names is still in force."""
+        self._desk.check(body.get("revision"))
+        return await self._renewed(body)
+
     async def _renewed(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Replace the workers one by one; no request is lost, for each is succeeded before it leaves."""
         async with self._renewing:
@@ -211,7 +216,7 @@ class Supervisor:
         if ask.verb == "reload":
             self._begin(self._grant(life, ask, self._reloaded(body)), "reload for the admin")
         elif ask.verb == "renew":
-            self._begin(self._grant(life, ask, self._renewed(body)), "renew")
+            self._begin(self._grant(life, ask, self._renewed_if(body)), "renew")
         elif ask.verb in VERBS:
             self._begin(self._grant(life, ask, self._desk.wish(ask.verb, body)), ask.verb)
         elif ask.verb in self._TELLING:
