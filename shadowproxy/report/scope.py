@@ -68,12 +68,14 @@ def choose(con: duckdb.DuckDBPyConnection, scope: Scope) -> list[Trial]:
 
     Candidates that stand only in the ledger are chosen too: that nothing came is worth saying.
     """
-    found: list[tuple[str, str]] = con.execute(_TRIALS).fetchall()
+    rows = con.execute(_TRIALS).fetchall()
+    found: list[tuple[str, str]] = [(candidate, trial) for candidate, trial, _ in rows]
+    covered = {(candidate, trial) for candidate, trial, twin_covers in rows if twin_covers}
     _refuse_unknown(scope, found)
     trials = _wanted(scope, found)
     con.execute("CREATE TABLE chosen (candidate VARCHAR, trial VARCHAR, twin_covers BOOLEAN, open_from_us BIGINT)")
     for candidate, trial in trials:
-        con.execute("INSERT INTO chosen VALUES (?, ?, false, NULL)", [candidate, trial])
+        con.execute("INSERT INTO chosen VALUES (?, ?, ?, NULL)", [candidate, trial, (candidate, trial) in covered])
     slice_name, slice_value = scope.slice or (None, None)
     for name, value in (
         ("route", scope.route),
@@ -84,8 +86,9 @@ def choose(con: duckdb.DuckDBPyConnection, scope: Scope) -> list[Trial]:
     ):
         con.execute(f"SET VARIABLE wanted_{name} = ?", [value])
     con.execute(_SCOPED)
-    con.execute(_COVERED)
-    covered = set(con.execute("SELECT candidate, trial FROM chosen WHERE twin_covers").fetchall())
+    if scope.is_chosen or scope.route is not None:  # a part may be covered where the whole is not
+        con.execute(_COVERED)
+        covered = set(con.execute("SELECT candidate, trial FROM chosen WHERE twin_covers").fetchall())
     newest = dict(reversed(trials))
     return [
         Trial(candidate, trial, candidate if newest[candidate] == trial else trial, (candidate, trial) in covered)
@@ -103,22 +106,26 @@ WHERE (getvariable('wanted_route') IS NULL OR route = getvariable('wanted_route'
     OR slices[getvariable('wanted_slice')::VARCHAR] = getvariable('wanted_slice_value')::VARCHAR)
 """
 
-_COVERED = """
-UPDATE chosen SET twin_covers = true WHERE (candidate, trial) IN (
-  SELECT (candidate, trial) FROM scoped WHERE NOT warmup GROUP BY candidate, trial
-  HAVING count(twin_outcome) > 0 AND count(*) = count(coalesce(twin_outcome, twin_dropped)))
+_COVERS = "count(twin_outcome) > 0 AND count(*) = count(coalesce(twin_outcome, twin_dropped))"
+_COVERED = f"""
+UPDATE chosen SET twin_covers = (candidate, trial) IN (
+  SELECT (candidate, trial) FROM scoped WHERE NOT warmup GROUP BY candidate, trial HAVING {_COVERS})
 """
 
 
 # A trial's age is that of its last pair. One without pairs is as old as its first line in the ledger: workers go on
 # writing the totals of trials that are over.
-_TRIALS = """
-WITH seen AS (
-  SELECT candidate, trial, max(ts) AS last_ts FROM pairs GROUP BY candidate, trial
+_TRIALS = f"""
+WITH kinds AS (
+  SELECT candidate, trial, warmup, max(ts) AS last_ts, {_COVERS} AS covers FROM pairs
+  GROUP BY candidate, trial, warmup),
+seen AS (
+  SELECT candidate, trial, max(last_ts) AS last_ts, coalesce(bool_or(covers) FILTER (NOT warmup), false) AS covers
+  FROM kinds GROUP BY candidate, trial
   UNION ALL
-  SELECT candidate, trial, min(ts) FROM ledger ANTI JOIN pairs USING (candidate, trial)
+  SELECT candidate, trial, min(ts), false FROM ledger ANTI JOIN pairs USING (candidate, trial)
   WHERE candidate IS NOT NULL AND trial IS NOT NULL AND candidate <> 'twin' GROUP BY candidate, trial)
-SELECT candidate, trial FROM seen ORDER BY candidate, last_ts DESC, trial
+SELECT candidate, trial, covers FROM seen ORDER BY candidate, last_ts DESC, trial
 """
 
 
