@@ -82,7 +82,10 @@ class Plan(msgspec.Struct, frozen=True):
         """Whether a lifted value is an answer, or an error, of this protocol."""
         if not self.shape:
             return True
-        return any(has(value, steps) for steps in self.shape) or (self.error is not None and has(value, (self.error,)))
+        for steps in self.shape:
+            if has(value, steps):
+                return True
+        return self.error is not None and has(value, (self.error,))
 
 
 class Plans(dict[str, Plan]):

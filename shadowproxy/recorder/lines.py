@@ -49,20 +49,15 @@ class Line(NamedTuple):
     agrees: bool | None
 
 
-def _is_sent_candidate(exchange: frames.Exchange) -> bool:
-    return exchange.role >= frames.FIRST_CANDIDATE and exchange.outcome != 0
-
-
 def lines_of(
     plan: Plan, pair: frames.Pair, src: tuple[int, int, int], next_id: Callable[[], str], have: Collection[str] = ()
 ) -> list[Line]:
     """The lines of a pair but for the candidates in `have`. IndexError for a pair that names what is not there."""
-    wanted = [
-        exchange
-        for exchange in pair.exchanges
-        if _is_sent_candidate(exchange)
-        and plan.snapshot.candidates[exchange.role - frames.FIRST_CANDIDATE].name not in have
-    ]
+    first = frames.FIRST_CANDIDATE
+    wanted = [exchange for exchange in pair.exchanges if exchange.role >= first and exchange.outcome]
+    if have:
+        names = plan.snapshot.candidates
+        wanted = [exchange for exchange in wanted if names[exchange.role - first].name not in have]
     if not wanted:
         return []
     page = _Page(plan, pair, src)

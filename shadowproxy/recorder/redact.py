@@ -43,17 +43,14 @@ CREDENTIALS: Final = frozenset(
 class Redactor:
     """One configuration's redaction, compiled. ValueError with a sentence for a path that is none."""
 
-    __slots__ = ("_key", "_names", "_paths", "_removes")
+    __slots__ = ("_key", "_names", "_paths", "_removes", "covers_bodies")
 
     def __init__(self, settings: Redact, key: bytes) -> None:
         self._paths = tuple(compile_path(path) for path in settings.json)
         self._names = frozenset(name.casefold() for name in settings.query)
         self._removes = settings.how == "remove"
         self._key = key
-
-    @property
-    def covers_bodies(self) -> bool:
-        return bool(self._paths)
+        self.covers_bodies: Final = bool(self._paths)
 
     def token(self, value: Any) -> str:
         """What stands in the place of a value; equal numbers are equal however they are written."""
