@@ -3,7 +3,9 @@
 Law: what a worker sends is read only as fast as it is worked off. A connection holds at most `MAX_INBOX` bytes (and one
 unfinished frame) that were not worked off yet, then it is not read until half of them are gone; the worker notices by
 its socket's buffer and keeps its pairs. Connections take turns of `TURN_S`, and between two rounds the event loop gets
-its say: one busy worker delays neither another one nor a heartbeat.
+its say: one busy worker delays neither another one nor a heartbeat. What came may wait `Turns.gather_s` for more of it:
+a few frames cost most by finding the caches full of what others did. Who begins, ends, or has sent `MUCH` waits for
+nothing.
 
 Acknowledgements do not go through the transport: an event loop closes a transport at once when writing fails, and what
 a worker that was killed had sent would be lost unread
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from shadowproxy.recorder.plan import Plan
 
 MAX_INBOX: Final = 1 << 20  # bytes
+MUCH: Final = MAX_INBOX // 4  # bytes; who has sent so much waits for nothing
 MAX_UNREAD_ACKS: Final = 1 << 20  # bytes; a worker that reads no acknowledgements is of no more use
 ACK_AGAIN_S: Final = 0.02
 TURN_S: Final = 0.004
@@ -119,6 +122,11 @@ class Connection(asyncio.Protocol):
         return self._paused
 
     @property
+    def is_urgent(self) -> bool:
+        """Whether it should not wait for more: it begins or ends, or has sent much."""
+        return self.boot == 0 or self._ended or self._frames.held >= MUCH
+
+    @property
     def is_over(self) -> bool:
         return self._ended
 
@@ -187,8 +195,10 @@ class Turns:
         self.connections: set[Connection] = set()
         self._work = work
         self._over = over
+        self.gather_s = 0.0  # how long what came may wait for more of it
         self._waiting: deque[Connection] = deque()
         self._scheduled = False
+        self._later: asyncio.TimerHandle | None = None
 
     @property
     def is_behind(self) -> bool:
@@ -198,9 +208,15 @@ class Turns:
     def want(self, connection: Connection) -> None:
         if connection not in self._waiting:
             self._waiting.append(connection)
-        self._schedule()
+        if self.gather_s <= 0 or connection.is_urgent:
+            self._schedule()
+        elif self._later is None and not self._scheduled:
+            self._later = asyncio.get_running_loop().call_later(self.gather_s, self._schedule)
 
     def _schedule(self) -> None:
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
         if not self._scheduled:
             self._scheduled = True
             asyncio.get_running_loop().call_soon(self._round)

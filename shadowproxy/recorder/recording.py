@@ -38,6 +38,8 @@ BATCH_BYTES: Final = 256 << 10  # lines that wait are written when there are so 
 LONGEST_WAIT_S: Final = (
     2.0  # or after this: a worker that ends waits 5 s for acknowledgements, however long pairs.flush is
 )
+# Frames wait so long for others: whoever begins to work finds the processor's caches full of what others do.
+GATHER_S: Final = 0.04
 COMPLAIN_EVERY_S: Final = 1.0  # a fault that every pair has must not fill the operator's log
 MAX_LINES: Final = 64 << 20  # bytes of one pair's lines; readers of the log take no longer line
 MAX_PLANS: Final = 64  # generations that one connection may speak of
@@ -49,11 +51,11 @@ class Recording:
     """`plans` compiles configurations, `writer` owns the disk; `on_end(connection)` when one is over."""
 
     def __init__(self, plans: Plans, writer: LogWriter, flush_s: float, emit: Emit, on_end: Callable[[], None]) -> None:
-        self.flush_s = flush_s
         self.tallies = Tallies()
         self.also: Callable[[Sequence[Line]], None] | None = None  # who else gets what stands in the log; never blocks
         self.trace: Callable[[Plan, frames.Pair], None] | None = None
         self.turns = Turns(self._work, self._over)
+        self.flush_s = flush_s
         self._plans = plans
         self._writer = writer
         self._emit = emit
@@ -71,6 +73,16 @@ class Recording:
             frames.LEDGER: self._ledger,
             frames.BYE: self._bye,
         }
+
+    @property
+    def flush_s(self) -> float:
+        return self._flush_s
+
+    @flush_s.setter
+    def flush_s(self, flush_s: float) -> None:
+        """Gathering is part of it."""
+        self._flush_s = min(flush_s, LONGEST_WAIT_S)
+        self.turns.gather_s = min(GATHER_S, self._flush_s / 4)
 
     def connection(self) -> Connection:
         return Connection(self.turns)
@@ -187,7 +199,7 @@ class Recording:
 
     def _schedule(self) -> None:
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(min(self.flush_s, LONGEST_WAIT_S), self.flush)
+            self._timer = asyncio.get_running_loop().call_later(self._flush_s - self.turns.gather_s, self.flush)
 
     def flush(self) -> None:
         """Write all that waits and say so."""

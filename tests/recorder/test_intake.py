@@ -15,7 +15,10 @@ import pytest
 import uvloop
 
 from shadowproxy.recorder import intake
-from shadowproxy.recorder.intake import MAX_INBOX, Connection, Turns, _Frames
+from shadowproxy.recorder.intake import MAX_INBOX, MUCH, Connection, Turns, _Frames
+from shadowproxy.recorder.plans import Plans
+from shadowproxy.recorder.recording import GATHER_S, Recording
+from shadowproxy.recorder.writer import LogWriter
 from shadowproxy.wire import frames
 from tests.support import frames as f
 
@@ -222,6 +225,37 @@ def test_a_busy_worker_does_not_delay_another(tmp_path: Path, monkeypatch: pytes
             assert Counter(desk.worked) == {0: 2000, 1: 1}
 
     run(scenario)
+
+
+def test_what_came_waits_for_more_unless_somebody_begins_or_ends_or_sends_much(tmp_path: Path) -> None:
+    one = b"".join(frames.pack_pair(1, f.pair()))
+
+    async def scenario() -> None:
+        async with listening(tmp_path) as (desk, connect):
+            desk.turns.gather_s = 3600.0
+            short, busy = connect(0), connect(1)
+            await eventually(lambda: {c.worker for c in desk.connections} == {0, 1}, "HELLO")
+            loop = asyncio.get_running_loop()
+            await loop.sock_sendall(short, one)
+            await eventually(lambda: any(c._frames.held for c in desk.connections), "read")
+            assert desk.worked == []
+            await loop.sock_sendall(busy, one * (MUCH // len(one) + 1))
+            await eventually(lambda: desk.worked.count(1) > MUCH // len(one), "much")
+            assert desk.worked.count(0) == 1, "whoever waits has a turn as well"
+            await loop.sock_sendall(short, one)
+            short.close()
+            await eventually(lambda: desk.worked.count(0) == 2, "the end")
+
+    run(scenario)
+
+
+def test_gathering_is_part_of_the_time_in_which_lines_are_written(tmp_path: Path) -> None:
+    snapshot = f.snapshot(str(tmp_path))
+    emit = lambda *_, **__: None  # noqa: E731 - nobody listens
+    recording = Recording(Plans(snapshot, emit), LogWriter(snapshot.pairs, 0, emit), 1.0, emit, lambda: None)
+    assert recording.turns.gather_s == GATHER_S
+    recording.flush_s = 0.01
+    assert (recording.flush_s, recording.turns.gather_s) == (0.01, 0.0025)
 
 
 def test_turns_end_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
