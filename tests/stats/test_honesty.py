@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
+from shadowproxy.stats import methods
 from shadowproxy.stats.gate import Gate
 from shadowproxy.stats.judge import judge
 from shadowproxy.stats.verdict import Reason, Verdict
@@ -56,6 +57,13 @@ def test_naive_tests_call_equal_models_different() -> None:
     outcome = play(SCENARIOS["outages"], FEW)
     assert outcome.naive["McNemar"] >= FEW / 3
     assert outcome.naive["t latency"] >= FEW / 2
+
+
+def test_without_the_guard_outages_of_equal_sides_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    gates = (Gate("error_rate_increase", 0.005),)
+    assert play(SCENARIOS["outages"], 20, gates=gates).ever_failed == 0
+    monkeypatch.setattr(methods, "_proven", lambda is_proven: np.full(np.shape(is_proven), np.inf))
+    assert play(SCENARIOS["outages"], 20, gates=gates).ever_failed >= 4
 
 
 def test_a_swing_over_many_buckets_is_seen_and_withholds_what_its_interval_would_pass() -> None:
