@@ -50,6 +50,25 @@ async def test_the_rate_is_kept_and_production_is_recognised(production: Served,
     assert {line.split(",")[1] for line in lines[1:]} <= {str(digit) for digit in range(10)}
 
 
+async def test_what_was_due_while_the_machine_slept_is_not_sent_all_at_once(
+    production: Served, digits: Digits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept_s, real = 0.0, time.perf_counter
+    monkeypatch.setattr(time, "perf_counter", lambda: real() + slept_s)
+    started = real()
+
+    async def sleep() -> None:
+        nonlocal slept_s
+        await asyncio.sleep(0.5)
+        slept_s = 60.0
+
+    sleeping = asyncio.create_task(sleep())
+    traffic, _ = await offered(digits, production.port, production.port, 1.5)
+    await sleeping
+    assert traffic.tally.sent <= (real() - started) * RATE_PER_S + 1
+    assert traffic.tally.answered == traffic.tally.sent
+
+
 async def test_an_answer_that_is_not_productions_is_noticed(production: Served, broken: Served, digits: Digits) -> None:
     traffic, _ = await offered(digits, broken.port, production.port, 1.0)
     # model_version alone differs in each.
