@@ -38,8 +38,8 @@ def table(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             (one["verdict"] or "not judged") if one["gated"] else "not gated",
             percent(one["coverage"]),
             percent(one["agreement"]),
-            one["ledger"].get("logged", 0),
-            one["in_flight"],
+            f"{one['ledger'].get('logged', 0):,}",
+            f"{one['in_flight']:,}",
             one["url"],
         )
         for one in found

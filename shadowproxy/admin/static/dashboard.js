@@ -81,7 +81,10 @@ function facts(fresh) {
 }
 
 function contents(fresh) {
-  const links = fresh.candidates.map((one) => [el("a", { href: `#candidate-${encodeURIComponent(one.name)}` }, plain(one.name, 40)), " ", stamp(judged.get(one.name)?.verdict ?? one.verdict)]);
+  const links = fresh.candidates.map((one) => {
+    const link = el("a", { href: `#candidate-${encodeURIComponent(one.name)}` }, plain(one.name, 40));
+    return el("span", { class: "one" }, link, " ", stamp(judged.get(one.name)?.verdict ?? one.verdict));
+  });
   const nav = document.getElementById("contents");
   nav.hidden = links.length < 2;
   fill(nav, links);
