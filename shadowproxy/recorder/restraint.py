@@ -9,7 +9,7 @@ from typing import Final
 
 from shadowproxy.pairlog import restraint
 
-NICE: Final = 16
+NICE: Final = 12
 OOM_SCORE_ADJ: Final = 500
 MEMORY_BYTES: Final = 4 << 30
 

@@ -10,7 +10,7 @@ from typing import Final
 from shadowproxy.pairlog.restraint import Restraint, restrain
 
 # The engine that it asks keeps to a limit of its own.
-RESTRAINT: Final = Restraint(nice=19, oom_score_adj=800, memory_bytes=None)
+RESTRAINT: Final = Restraint(nice=15, oom_score_adj=800, memory_bytes=None)
 
 
 def main() -> int:

@@ -49,7 +49,7 @@ class Ceiling:
 
 
 CEILINGS: Final[Mapping[str, Ceiling]] = {
-    "recorder": Ceiling(nice=16, oom_score_adj=500, memory_bytes=4 << 30),
+    "recorder": Ceiling(nice=12, oom_score_adj=500, memory_bytes=4 << 30),
     "admin": Ceiling(nice=10, oom_score_adj=700, memory_bytes=2 << 30),
 }
 

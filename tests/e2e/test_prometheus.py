@@ -111,7 +111,7 @@ EXPRESSIONS = list(expressions())
 
 @pytest.mark.parametrize(("where", "expression"), EXPRESSIONS, ids=[where for where, _ in EXPRESSIONS])
 def test_every_expression_returns_data(prometheus: Prometheus, where: str, expression: str) -> None:
-    until(lambda: prometheus.query(expression), 20, f"data for {where}: {expression}", step_s=0.2)
+    until(lambda: prometheus.query(expression), 60, f"data for {where}: {expression}", step_s=0.2)
 
 
 def test_legends_name_labels_that_the_expressions_return(prometheus: Prometheus) -> None:

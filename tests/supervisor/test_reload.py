@@ -59,11 +59,11 @@ def test_what_takes_a_restart_is_said(tmp_path: Path, changes: dict[str, object]
     [
         ("recorder", "refuses", "recorder: no such upstream"),
         ("admin", "dies in prepare", "admin ended while it prepared: exit status 9"),
-        ("worker", "silent in prepare", "worker 0 did not prepare within 1 s"),
+        ("worker", "silent in prepare", "worker 0 did not prepare within 3 s"),
     ],
 )
 def test_one_that_cannot_prepare_aborts_all(tmp_path: Path, role: str, behaviour: str, problem: str) -> None:
-    with Supervised(tmp_path, behave={role: behaviour}, patience={"prepare": 1.0}, workers=1) as proxy:
+    with Supervised(tmp_path, behave={role: behaviour}, patience={"prepare": 3.0}, workers=1) as proxy:
         proxy.ready()
         proxy.configure(workers=1, **NEW)
         proxy.signal(signal.SIGHUP)
