@@ -83,7 +83,7 @@ def _headline(rounds: Sequence[Round], judged: float, budgets: Budgets) -> list[
             f"≤ {limit}" if (limit := budgets[scenario]["worker"].get(peer)) else "",
         )
         for scenario in titles
-        for peer in names
+        for peer in (names if scenario == "mirror" else ("nginx",))
         if (beside := ratio(rounds, scenario, "worker", judged, peer)) is not None
     ]
     for name, peers in (("p50", ("envoy",)), ("p99", ("nginx", "envoy"))):
