@@ -205,8 +205,8 @@ class Relay:
         with self._lock:
             sockets, self._sockets = self._sockets, set()
             ends, self._ends = self._ends, set()
-        for end in ends:
-            end.set()
+            for end in ends:
+                end.set()
         for sock in sockets:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
@@ -223,7 +223,8 @@ class Relay:
         threading.Thread(target=self._accept, args=(listener,), name="relay", daemon=True).start()
 
     def _deafen(self) -> None:
-        listener, self._listener = self._listener, None
+        with self._lock:
+            listener, self._listener = self._listener, None
         if listener is not None:
             with contextlib.suppress(OSError):
                 listener.shutdown(socket.SHUT_RDWR)
@@ -235,22 +236,30 @@ class Relay:
                 client, _ = listener.accept()
             except OSError:
                 return
-            if not self.accepts:
+            end = threading.Event()
+            with self._lock:
+                welcome = self.accepts and self._listener is listener
+                if welcome:
+                    self._sockets.add(client)
+                    self._ends.add(end)
+            if welcome:
+                threading.Thread(target=self._relay, args=(client, end), name="relayed", daemon=True).start()
+            else:
                 client.close()
-                continue
-            threading.Thread(target=self._relay, args=(client,), name="relayed", daemon=True).start()
 
-    def _relay(self, client: socket.socket) -> None:
+    def _relay(self, client: socket.socket, end: threading.Event) -> None:
         try:
             server = socket.create_connection(self.target, timeout=10)
         except OSError:
-            client.close()
+            self._forget(end, client)
             return
         server.settimeout(None)
-        end = threading.Event()
         with self._lock:
-            self._sockets |= {client, server}
-            self._ends.add(end)
+            if not end.is_set():
+                self._sockets.add(server)
+        if end.is_set():  # dropped before it began
+            self._forget(end, client, server)
+            return
         numbers = random.Random(next(self._numbers))  # the same waits in every run
         flows: list[tuple[Direction, Flow]] = [
             ("up", Flow(client, server, end, numbers)),
@@ -263,11 +272,14 @@ class Relay:
             thread.start()
         for thread in threads:
             thread.join()
+        self._forget(end, client, server)
+
+    def _forget(self, end: threading.Event, *sockets: socket.socket) -> None:
         with self._lock:
-            self._sockets -= {client, server}
+            self._sockets.difference_update(sockets)
             self._ends.discard(end)
-        client.close()
-        server.close()
+        for sock in sockets:
+            sock.close()
 
     def _pump(self, direction: Direction, flow: Flow) -> None:
         data = b"-"
