@@ -15,9 +15,18 @@ _STOP_S = 20.0
 
 @contextmanager
 def pinned(
-    command: Sequence[str], core: int | None, cwd: Path, stderr: Path, *, stop_s: float = _STOP_S
+    command: Sequence[str],
+    core: int | None,
+    cwd: Path,
+    stderr: Path,
+    *,
+    stop_s: float = _STOP_S,
+    own_session: bool = True,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Runs a command and all that it starts on one core (None: on all); ends it with SIGTERM, after `stop_s` SIGKILL.
+
+    Where sessions are scheduled as groups, a process gives way to those of its own session alone. Without one of its
+    own only the command itself is killed.
 
     The caller lends its own affinity for the moment of the start: what starts in between inherits it, where a
     later sched_setaffinity on the parent would miss children that it has already made.
@@ -27,7 +36,7 @@ def pinned(
     try:
         with stderr.open("ab") as sink:
             process = subprocess.Popen(
-                command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, start_new_session=True
+                command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, start_new_session=own_session
             )
     finally:
         os.sched_setaffinity(0, mine)
@@ -39,7 +48,10 @@ def pinned(
             process.wait(stop_s)
         except subprocess.TimeoutExpired:
             with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+                if own_session:
+                    os.killpg(process.pid, signal.SIGKILL)
+                else:
+                    process.kill()
             process.wait()
 
 

@@ -3,7 +3,7 @@
 Production takes 10 ms and is asked at a steady rate, open loop; every answer is read and compared. Each case is first
 measured without a mirror, shadowproxy passing through while a bystander pulls the same from the same bad candidate:
 what the candidate costs the machine is in both figures. The proxy has one core; load, production and candidates
-another, where candidates and the bystander give way.
+another, where candidates and the bystander run when nobody else wants to.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ from bench.table import markdown
 
 _CLONE = Path(__file__).parent.parent
 _LARGE_BYTES = 200_000
+# At once, whatever nice says of shares: a copy arrives when production's request does and must not keep it waiting.
+_GIVES_WAY = ("chrt", "--idle", "0")
 _PATIENCE_S = 3.0  # an answer that takes longer is lost
 
 
@@ -139,18 +141,11 @@ class Bench:
         listening = [f"{kind}={port}" for kind, port in self._ports.items() if kind != "refuses"]
         python = [sys.executable, "-m", "bench.bad"]
         with ExitStack() as stack:
-            stack.enter_context(
-                pinned([*python, f"steady={self._production}"], self._load_core, _CLONE, self._log, stop_s=2)
-            )
-            stack.enter_context(
-                pinned(
-                    ["nice", "-n", "19", *python, "--tls", str(pem), *listening],
-                    self._load_core,
-                    _CLONE,
-                    self._log,
-                    stop_s=2,
-                )
-            )
+            for command in (
+                [*python, f"steady={self._production}"],
+                [*_GIVES_WAY, *python, "--tls", str(pem), *listening],
+            ):
+                stack.enter_context(pinned(command, self._load_core, _CLONE, self._log, stop_s=2, own_session=False))
             for port in (self._production, self._steady):
                 wait_until_answering(port, self._log)
             yield
@@ -180,7 +175,7 @@ class Bench:
                     pull = Steady(
                         port, rate_per_s, window_s, connections=100, body_bytes=case.body_bytes, timeout_s=5.0, tls=tls
                     )
-                    stack.enter_context(self._asking(pull, nice=19))
+                    stack.enter_context(self._asking(pull))
             outcome = json.loads(self._ask(plan))
         copies = _account(place / "pairs") if proxy == "shadowproxy" else {}
         shutil.rmtree(place, ignore_errors=True)
@@ -237,13 +232,13 @@ class Bench:
         return done.stdout.decode()
 
     @contextmanager
-    def _asking(self, plan: Steady, nice: int) -> Iterator[None]:
+    def _asking(self, plan: Steady) -> Iterator[None]:
         """The bystander, for as long as the block."""
         mine = os.sched_getaffinity(0)
         os.sched_setaffinity(0, {self._load_core})
         try:
             process = subprocess.Popen(
-                ["nice", "-n", str(nice), sys.executable, "-m", "bench.steady"],
+                [*_GIVES_WAY, sys.executable, "-m", "bench.steady"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

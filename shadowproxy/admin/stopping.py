@@ -1,8 +1,8 @@
 """A mirror that has run its time, or has its verdict, pauses itself (`stop.after`, `stop.on`).
 
 Law: each cause stops a trial once. An operator who resumes it has decided otherwise, also for the lives of this process
-that follow: `state`/stops.json remembers. A trial's age counts from its first pair, or, before there is one, from when
-it was first seen here.
+that follow: `state`/stops.json remembers. A trial's age counts from its first pair, or, before there is one and for the
+twin, which has no verdict, from when it was first seen here.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from shadowproxy.settings.snapshot import Candidate
 from shadowproxy.settings.units import format_duration
 
 from .asking import CHANGE_S, Asker, NoAnswerError, RefusedError
+from .candidates import mirrors
 from .judged import began
 from .notices.memory import write
 from .reading import Reading
@@ -32,7 +33,7 @@ _log = structlog.get_logger()
 
 
 class Trial(msgspec.Struct):
-    """What is remembered of a candidate's present trial."""
+    """What is remembered of a candidate's, or the twin's, present trial."""
 
     trial: str
     seen: float  # first, in seconds since 1970
@@ -50,7 +51,7 @@ class Stopping:
     async def look(self, reading: Reading) -> None:
         before = msgspec.json.encode(self._trials)
         self._notice_trials(reading)
-        for candidate in reading.snapshot.candidates:
+        for candidate in mirrors(reading.snapshot):
             cause = self._cause(candidate, reading)
             if cause is not None and not candidate.paused and not _is_ramped(candidate, reading):
                 await self._stop(candidate, cause, reading)
@@ -59,7 +60,7 @@ class Stopping:
             await asyncio.to_thread(self._remember, data)
 
     def _notice_trials(self, reading: Reading) -> None:
-        present = {candidate.name: candidate for candidate in reading.snapshot.candidates}
+        present = {candidate.name: candidate for candidate in mirrors(reading.snapshot)}
         self._trials = {name: known for name, known in self._trials.items() if name in present}
         for name, candidate in present.items():
             known = self._trials.get(name)

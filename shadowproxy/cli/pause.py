@@ -10,7 +10,7 @@ from shadowproxy.cli.remote import Remote, admin_option
 
 @click.command(
     help="Send no copies any more, to NAME or to any candidate: in force in every worker within a second, over "
-    "restarts too, until `resume`. A canary ramp of a candidate that is paused ends."
+    "restarts too, until `resume`. NAME may be `twin`. A canary ramp of a candidate that is paused ends."
 )
 @click.argument("name", metavar="[NAME]", required=False)
 @admin_option

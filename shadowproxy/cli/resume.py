@@ -8,7 +8,7 @@ from shadowproxy.cli.errors import DONE
 from shadowproxy.cli.remote import Remote, admin_option
 
 
-@click.command(help="Send copies again, to NAME or to every candidate; the trial goes on.")
+@click.command(help="Send copies again, to NAME (which may be `twin`) or to all; the trial goes on.")
 @click.argument("name", metavar="[NAME]", required=False)
 @admin_option
 def command(name: str | None, admin: str) -> int:

@@ -223,7 +223,7 @@ class Runtime:
         if self.canary is not None:
             self.canary.is_on = self.canary.face.candidate.name not in names
         for route in (*self.routes, self.no_route):
-            for entry in route.candidates:
+            for entry in (*route.candidates, *([route.twin] if route.twin else ())):
                 entry.hush(entry.settings.name in names)
 
     def trusts(self, peer: str) -> bool:

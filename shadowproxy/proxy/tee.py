@@ -118,7 +118,7 @@ def _offer_twin(exchange: Exchange, twin: Entry, reason: int, due: bool, some_se
     """Within its own sample the twin gets a copy exactly when some candidate does."""
     if not twin.member:
         twin.row.unmatched += 1
-    elif twin.settings.paused:
+    elif twin.paused:
         twin.row.exclude(o.EXCLUDED_PAUSED)
     elif not (twin.is_always_due or twin.is_due(exchange)):
         twin.row.sampled_out += 1

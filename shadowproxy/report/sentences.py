@@ -104,6 +104,8 @@ def banners(name: str, last_us: int | None, heard_us: int | None, snapshot: Snap
     said = []
     if snapshot is not None and any(c.name == name and c.paused for c in snapshot.candidates):
         said.append(f"{plain(name)} is paused: nothing is added.")
+    if snapshot is not None and snapshot.twin is not None and snapshot.twin.paused:
+        said.append("The twin is paused: no new pair says what differs by chance.")
     since_s = (heard_us - last_us) / 1e6 if last_us is not None else 0.0
     if since_s > STALE_S:
         said.append(f"No pair of {plain(name)} for {duration(since_s)}.")

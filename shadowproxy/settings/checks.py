@@ -93,6 +93,11 @@ def _rewritten(settings: Settings) -> Iterator[tuple[KeyPath, Shadow | Productio
     yield from _shadows(settings)
 
 
+def _a_twin_has_no_verdict(settings: Settings) -> Found:
+    if settings.twin and settings.twin.stop.on:
+        yield ("twin", "stop", "on"), "expected no verdict, a twin has none: it stops `after` a time or is paused"
+
+
 def _paths_are_whole(settings: Settings) -> Found:
     for path, shadow in _rewritten(settings):
         if (shadow.path.replace is None) is not (shadow.path.with_ is None):
@@ -199,6 +204,7 @@ _CHECKS: Final[tuple[tuple[tuple[str, ...], Callable[[Settings], Found]], ...]] 
     (("routes", "candidates"), _routes_know_their_candidates),
     (("admin",), _admin_is_closed),
     (("listen", "admin"), _addresses_differ),
+    (("twin",), _a_twin_has_no_verdict),
     (("production", "twin", "candidates"), _paths_are_whole),
     (("production", "twin", "candidates"), _certificates_have_keys),
     (("production", "twin", "candidates"), _headers_agree),

@@ -99,7 +99,7 @@ def _shadow(shadow: s.Candidate) -> dict[str, Any]:
         "host": shadow.host,
         "credentials": shadow.credentials,
         "breaker": _like(upstream.Breaker, shadow.breaker),
-        "stop": upstream.Stop.model_construct(
+        "stop": (upstream.TwinStop if shadow.name == "twin" else upstream.Stop).model_construct(
             after="never" if shadow.stop_after is None else shadow.stop_after, on=shadow.stop_on
         ),
         **_rewriting(shadow),

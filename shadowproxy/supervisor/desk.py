@@ -171,13 +171,16 @@ class Desk:
         if verb == "edit" and not body.get("paused"):
             return
         wanted = body.get("candidate")
-        names = {one.name for one in self._configuration.current.candidates if wanted in (None, one.name)}
+        snapshot = self._configuration.current
+        names = {one.name for one in snapshot.candidates if wanted in (None, one.name)}
+        names |= {one.name for one in (snapshot.twin,) if one is not None and wanted == one.name}
         self._hushed |= names
         self._send_hush()
 
     def _settle_hush(self) -> None:
         """What the configuration in force says itself, or an operator has taken back, needs no hush."""
-        paused = {one.name for one in self._configuration.current.candidates if one.paused}
+        snapshot = self._configuration.current
+        paused = {one.name for one in (*snapshot.candidates, snapshot.twin) if one is not None and one.paused}
         left = (self._hushed & self.changes.paused.keys()) - paused
         if left != self._hushed:
             self._hushed = left

@@ -77,6 +77,15 @@ async def test_without_a_pair_it_counts_from_when_it_was_first_seen(tmp_path: Pa
     assert supervisor.asked == [PAUSE]
 
 
+async def test_a_twin_s_time_counts_from_when_it_was_first_seen(tmp_path: Path) -> None:
+    supervisor = Supervisor()
+    twin = Candidate(name="twin", url="http://x:2", trial="its", stop_after=60.0)
+    for at in (START, START + 59, START + 60, START + 61):
+        snapshot = msgspec.structs.replace(SNAPSHOT, candidates=(), twin=twin)
+        await Stopping(str(tmp_path), supervisor.asker).look(Reading(snapshot, status(), {}, {}, at))
+    assert supervisor.asked == [("pause", {"candidate": "twin", "by": "stop"})]
+
+
 async def test_a_new_trial_may_be_stopped_again(tmp_path: Path) -> None:
     supervisor = Supervisor()
     stopping = Stopping(str(tmp_path), supervisor.asker)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from scipy.stats import beta
 
@@ -470,3 +471,13 @@ def test_a_paused_or_silent_candidate_has_a_banner(tmp_path: Path) -> None:
         found = reported(path, snapshot=snapshot(paused=True)).candidates["v2"]
     assert found.banners == ["v2 is paused: nothing is added.", "No pair of v2 for 11 min 40 s."]
     assert reported(path, snapshot=snapshot(paused=True)).candidates["v2"].banners == []
+
+
+def test_a_paused_twin_has_a_banner(tmp_path: Path) -> None:
+    log = logged(tmp_path / "log", 600, ledger=False)
+    balance(log, 600)
+    path = log.write()
+    twin = msgspec.structs.replace(snapshot().candidates[0], name="twin", paused=True)
+    with being_written(path):
+        found = reported(path, snapshot=msgspec.structs.replace(snapshot(), twin=twin)).candidates["v2"]
+    assert found.banners[:1] == ["The twin is paused: no new pair says what differs by chance."]

@@ -32,6 +32,8 @@ ROWS = [
      "2: candidates[0].Sample: unknown key; did you mean sample?"),
     ("twin: {url: 'http://t:1', gates: []}", "2: twin.gates: unknown key; did you mean gates or candidates.gates?"),
     ("twin: {url: 'http://t:1', expect: same}", "2: twin.expect: unknown key; did you mean candidates.expect?"),
+    ("twin: {url: 'http://t:1', stop: {on: [FAIL]}}",
+     "2: twin.stop.on: expected no verdict, a twin has none: it stops `after` a time or is paused"),
     ("candidates:\n- name: a", "3: candidates[0].url: expected a value, this key is required "
      "(Scheme, host and port of the model under test)"),
     ("candidates:\n- url: http://a:1", "3: candidates[0].name: expected a value, this key is required "

@@ -33,6 +33,7 @@ function* ofProxy(status) {
   if (status.candidates.length && status.candidates.every((candidate) => candidate.paused)) {
     yield ["", "All candidates are paused: no copies are sent."];
   }
+  if (status.twin?.paused) yield ["", "The twin is paused: no new pair says what differs by chance."];
   if (status.ramp) yield ["", `A ramp is under way: ${plain(status.ramp.candidate)} answers ${Math.round(100 * (status.ramp.share ?? 0))} % of requests.`];
 }
 

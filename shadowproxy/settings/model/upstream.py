@@ -111,8 +111,15 @@ class _TwinUrl(Section):
     url: f.TwinUrl = required("Scheme, host and port; or production: each request is sent there twice.")
 
 
+class TwinStop(Stop):
+    after: f.DurationOrNever = optional("never", "The twin pauses itself after this time; or never.")
+    on: tuple[Literal["PASS", "FAIL"], ...] = optional((), "As a candidate's, and empty: a twin has no verdict.")
+
+
 class Twin(Shadow, _TwinUrl):
     """A second copy of production: what differs between the two is noise."""
+
+    stop: TwinStop = optional(TwinStop(), "When the mirror ends by itself.")
 
 
 class _Named(Section):

@@ -22,7 +22,8 @@ def apply(file: Snapshot, changes: Changes) -> Snapshot:
     removed = {one.was.name for one in changes.removed}
     candidates = [candidate for candidate in file.candidates if candidate.name not in removed]
     candidates += [one.candidate for one in changes.added if one.candidate.name not in known - removed]
-    snapshot: Snapshot = msgspec.structs.replace(file, candidates=_edited(candidates, changes))
+    twin = file.twin and _own(file.twin, changes)
+    snapshot: Snapshot = msgspec.structs.replace(file, candidates=_edited(candidates, changes), twin=twin)
     for swap in changes.swaps:
         if any(candidate.name == swap.name for candidate in snapshot.candidates):
             snapshot = exchanged(snapshot, swap.name)

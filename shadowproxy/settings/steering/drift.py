@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from shadowproxy.core.ledger import TWIN
 from shadowproxy.settings.snapshot import Snapshot
 from shadowproxy.settings.units import format_share
 
@@ -36,7 +37,8 @@ def _differences(file: Snapshot, changes: Changes) -> Iterator[Difference]:
                 f"candidates[{name}].{key}", _spelled(key, edit.base), _spelled(key, edit.value), edit.by, edit.at
             )
     for name, pause in changes.paused.items():
-        yield _difference(f"candidates[{name}].paused", False, True, pause.by, pause.at)
+        path = TWIN if name == TWIN else f"candidates[{name}]"
+        yield _difference(f"{path}.paused", False, True, pause.by, pause.at)
 
 
 def _spelled(key: str, value: Any) -> Any:

@@ -11,13 +11,14 @@ from typing import Any, Final
 
 import msgspec
 
+from shadowproxy.core.ledger import TWIN
 from shadowproxy.settings.snapshot import Candidate, Snapshot
 
 from .apply import apply
 from .changes import Added, Changes, Climb, Edit, Pause, Removed, Swap
 
 MAX_CANDIDATES: Final = 64  # a frame's role is one byte, and each candidate costs every request a decision
-RESERVED: Final = ("twin", "production")
+RESERVED: Final = (TWIN, "production")
 
 
 class Conflict(Exception):
@@ -40,11 +41,16 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     def current(self) -> Snapshot:
         return apply(self.file, self.changes)
 
+    def is_of_twin(self) -> bool:
+        return self.body.get("candidate") == TWIN and self.current.twin is not None
+
     def candidate(self) -> Candidate:
         """The one that the body names."""
         name = self.body.get("candidate")
         found = next((one for one in self.current.candidates if one.name == name), None)
         if found is None:
+            if name == TWIN and self.current.twin is not None:
+                raise Conflict("The twin is no candidate: it can be paused and resumed.", unknown=True)
             if name == self.current.production.name:
                 raise Conflict(f"{name} is production.", unknown=True)
             known = ", ".join(one.name for one in self.current.candidates) or "there is none"
@@ -52,10 +58,10 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
         return found
 
     def names(self) -> list[str]:
-        """The candidate that the body names, or all of them."""
+        """The candidate or twin that the body names, or all candidates."""
         if self.body.get("candidate") is None:
             return [one.name for one in self.current.candidates]
-        return [self.candidate().name]
+        return [TWIN if self.is_of_twin() else self.candidate().name]
 
 
 def edit(wish: Wish) -> Changes:
@@ -94,7 +100,10 @@ def base_of(file: Snapshot, changes: Changes, name: str, key: str) -> Any:
 
 
 def pause(wish: Wish) -> Changes:
-    """`{candidate?}`: the kill switch, for one or all. A ramp of one that is paused ends: it never goes unwatched."""
+    """`{candidate?}`: the kill switch, for one or all. A ramp of one that is paused ends: it never goes unwatched.
+
+    All are the candidates. Without them the twin has no copies either, and it must not stay behind when one is resumed.
+    """
     names = wish.names()
     more = {name: Pause(by=wish.by, at=wish.at) for name in names if name not in wish.changes.paused}
     return _without_ramp(wish.changes, names).replace(paused={**wish.changes.paused, **more})
@@ -106,8 +115,8 @@ def _without_ramp(changes: Changes, names: list[str]) -> Changes:
 
 
 def resume(wish: Wish) -> Changes:
-    """`{candidate?}`"""
-    names = wish.names()
+    """`{candidate?}`: one, or all candidates and the twin."""
+    names = [*wish.names(), TWIN] if wish.body.get("candidate") is None else wish.names()
     return wish.changes.replace(paused={name: p for name, p in wish.changes.paused.items() if name not in names})
 
 

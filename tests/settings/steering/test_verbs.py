@@ -7,6 +7,7 @@ import pytest
 
 from shadowproxy.settings.snapshot import Match, Route
 from shadowproxy.settings.steering.changes import Changes, decode, encode
+from shadowproxy.settings.steering.drift import drift
 from shadowproxy.settings.steering.verbs import MAX_CANDIDATES, Conflict
 from tests.settings.steering.wishes import FILE, V2, V3, file, named, under, wish
 
@@ -34,6 +35,19 @@ def test_pause_and_resume_are_for_one_or_for_all() -> None:
     assert [c.paused for c in under(everything).candidates] == [True, True]
     assert [c.paused for c in under(wish("resume", everything, candidate="v3")).candidates] == [True, False]
     assert under(wish("resume", everything)) == file()
+
+
+def test_the_twin_is_paused_by_its_name_and_resumed_by_it_or_with_all() -> None:
+    """Not paused with all: it follows the candidates, and must not stay behind when one of them is resumed."""
+    paused = wish("pause", candidate="twin")
+    twin = under(paused).twin
+    assert twin is not None and twin.paused
+    assert [c.paused for c in under(paused).candidates] == [False, False]
+    [told] = drift(file(), paused)
+    assert (told["key"], told["file"], told["running"]) == ("twin.paused", False, True)
+    assert under(wish("resume", paused, candidate="twin")) == under(wish("resume", paused)) == file()
+    everything = under(wish("pause"))
+    assert everything.twin is not None and not everything.twin.paused
 
 
 def test_a_restart_begins_the_trial_anew_each_time() -> None:
@@ -138,6 +152,8 @@ def test_a_rollback_or_a_pause_ends_a_ramp() -> None:
 REFUSED = [
     ("edit", {"candidate": "v9", "sample": 0.1}, "no candidate v9"),
     ("pause", {"candidate": "v1"}, "v1 is production"),
+    ("edit", {"candidate": "twin", "sample": 0.1}, "twin is no candidate"),
+    ("remove", {"candidate": "twin"}, "twin is no candidate"),
     ("restart", {"candidate": None}, "no candidate None"),
     ("add", {"definition": {"name": "v2", "url": "http://h:1"}}, "v2 is taken"),
     ("add", {"definition": {"name": "v1", "url": "http://h:1"}}, "v1 is taken"),
