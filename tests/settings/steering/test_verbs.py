@@ -41,13 +41,14 @@ def test_the_twin_is_paused_by_its_name_and_resumed_by_it_or_with_all() -> None:
     """Not paused with all: it follows the candidates, and must not stay behind when one of them is resumed."""
     paused = wish("pause", candidate="twin")
     twin = under(paused).twin
-    assert twin is not None and twin.paused
+    assert twin is not None
+    assert twin.paused
     assert [c.paused for c in under(paused).candidates] == [False, False]
     [told] = drift(file(), paused)
     assert (told["key"], told["file"], told["running"]) == ("twin.paused", False, True)
     assert under(wish("resume", paused, candidate="twin")) == under(wish("resume", paused)) == file()
     everything = under(wish("pause"))
-    assert everything.twin is not None and not everything.twin.paused
+    assert everything.twin == file().twin
 
 
 def test_a_restart_begins_the_trial_anew_each_time() -> None:
