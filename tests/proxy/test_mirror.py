@@ -192,6 +192,23 @@ async def test_an_answer_is_kept_up_to_what_is_stored_and_counted_to_its_end(mak
     world.assert_at_rest()
 
 
+@pytest.mark.parametrize("head", [answer(150), b"HTTP/1.1 200 OK\r\n\r\n"])
+async def test_of_what_is_not_kept_each_byte_is_counted_and_its_end_is_seen(make: Make, head: bytes) -> None:
+    routes = (s.Route(compare=s.Compare(up_to=20)),)
+    snapshot = configuration(candidate(), routes=routes)
+    world = make(msgspec.structs.replace(snapshot, pairs=s.Pairs(dir="/nowhere", store_up_to=20)))
+    upstream, mirror, _ = begun(world)
+    upstream.receive(OK)
+    mirror.receive(head + b"a" * 30)
+    for size in (1, 59, 59, 1):
+        mirror.receive(b"b" * size)
+    if b"Content-Length" not in head:
+        mirror.eof()
+    kept = leg(world)
+    assert (kept.outcome, kept.body, kept.body_bytes) == (o.COMPLETE, b"a" * 20, 150)
+    assert kept.flags & frames.BODY_TRUNCATED
+
+
 @pytest.mark.parametrize("cuts", [[], [1], [90], [101], [1, 2, 3, 150]])
 async def test_a_longer_answer_than_allowed_is_cut_off_however_it_comes(make: Make, cuts: list[int]) -> None:
     world = make(configuration(candidate(answer_up_to=100)))
@@ -340,13 +357,20 @@ class Loop:
         return self.now
 
     def call_later(self, delay: float, callback: Any) -> None:
-        assert delay == m.TURN_S
-        self.due.append(callback)
+        assert m.STEP_S <= delay <= m.TURN_S
+        self.due.append((self.now + delay, callback))
+
+    def step(self) -> None:
+        """To the next timer."""
+        [(self.now, callback)], self.due = self.due, []
+        callback()
 
     def turn(self) -> None:
-        (callback,), self.due = self.due, []
-        self.now += m.TURN_S
-        callback()
+        """So long that a turn is over."""
+        until = self.now + m.TURN_S
+        while self.due and self.due[0][0] <= until:
+            self.step()
+        self.now = until
 
 
 def reads() -> tuple[Loop, m.ReadBudget]:
@@ -372,12 +396,46 @@ def test_all_legs_together_read_so_much_in_a_turn() -> None:
         budget.spend(reader, m.READ - 1)  # type: ignore[arg-type]
     assert sum(reader.reading for reader in readers) == 64  # 64 × 65,535 are just below 4 MiB, the 65th is not
     loop.turn()
-    assert sum(reader.reading for reader in readers) == 128
-    assert all(reader.reading for reader in readers[64:128])  # round robin: who waited longest goes first
+    assert sum(reader.reading for reader in readers) == 64 + m.STEP_LEGS  # the first of them 10 ms later
+    loop.turn()
+    assert 64 + m.STEP_LEGS < sum(reader.reading for reader in readers) <= 128 + m.STEP_LEGS
+    assert all(reader.reading for reader in readers[64:120])  # round robin: who waited longest goes first
     loop.turn()
     loop.turn()
     assert all(reader.reading for reader in readers)
     assert loop.due == []
+
+
+def test_legs_that_read_as_fast_as_they_may_are_let_on_a_few_at_a_time() -> None:
+    """64 reads in one go would be 3 ms in which production's answer waits."""
+    loop, budget = reads()
+    readers = [Reader() for _ in range(100)]
+    for reader in readers:
+        budget.spend(reader, m.READ)  # type: ignore[arg-type]
+    read = [0] * len(readers)
+    began, most = loop.now, 0
+    while loop.now < began + 100 * m.TURN_S:
+        loop.step()
+        let_on = [number for number, reader in enumerate(readers) if reader.reading]
+        most = max(most, len(let_on))
+        for number in let_on:
+            read[number] += 1
+            budget.spend(readers[number], m.READ)  # type: ignore[arg-type]
+    assert most == m.STEP_LEGS
+    assert sum(read) * m.READ <= 100 * m.TURN_BYTES
+    assert sum(read) * m.READ >= 0.9 * 100 * m.TURN_BYTES
+    assert max(read) - min(read) <= m.STEP_LEGS
+
+
+def test_a_single_leg_reads_so_much_in_ten_milliseconds() -> None:
+    loop, budget = reads()
+    reader = Reader()
+    began, read = loop.now, 0
+    while loop.now < began + 100 * m.TURN_S:
+        budget.spend(reader, m.READ)  # type: ignore[arg-type]
+        read += 1
+        loop.step()
+    assert read in (100, 101)
 
 
 def test_a_turn_in_which_nobody_was_paused_ends_by_the_clock() -> None:
