@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from shadowproxy.cli.errors import RuntimeProblem, UsageProblem
 
 if TYPE_CHECKING:
-    from shadowproxy.report.assemble import Wishes
     from shadowproxy.report.record import Report
     from shadowproxy.report.scope import Scope
     from shadowproxy.report.source import Source
+    from shadowproxy.report.wishes import Wishes
     from shadowproxy.settings.snapshot import Snapshot
 
 

@@ -14,10 +14,10 @@ import click
 from shadowproxy.cli.errors import DONE, FAILED, INCONCLUSIVE, RuntimeProblem, UsageProblem
 
 if TYPE_CHECKING:
-    from shadowproxy.report.assemble import Wishes
     from shadowproxy.report.record import Report
     from shadowproxy.report.scope import Scope
     from shadowproxy.report.source import Source
+    from shadowproxy.report.wishes import Wishes
     from shadowproxy.settings.snapshot import Snapshot
 
 _SELDOM = 100_000  # objects
@@ -80,8 +80,8 @@ def command(
 ) -> int:
     # What is imported and told stays to the end: looking through it for waste takes 0.1 s of a report.
     gc.set_threshold(_SELDOM)
-    from shadowproxy.report.assemble import Wishes
     from shadowproxy.report.scope import ScopeError
+    from shadowproxy.report.wishes import Wishes
 
     if recompare and config is None:
         raise UsageProblem("--recompare: expected -c FILE, whose rules are those of today")

@@ -28,9 +28,9 @@ def command(
 
     from shadowproxy.cli.reading import report_on, snapshot_of
     from shadowproxy.cli.screen import put_lines
-    from shadowproxy.report.assemble import Wishes
     from shadowproxy.report.labels import LabelsError
     from shadowproxy.report.scorecard import AnswersError, document, lines_of, text
+    from shadowproxy.report.wishes import Wishes
 
     if labels is not None and not Path(labels).is_file():
         raise RuntimeProblem(f"--labels {labels}: no such file")

@@ -29,9 +29,9 @@ def command(
 ) -> int:
     from shadowproxy.cli.reading import report_on, scope_of, snapshot_of
     from shadowproxy.cli.screen import put_lines
-    from shadowproxy.report.assemble import Wishes
     from shadowproxy.report.scope import ALL
     from shadowproxy.report.trials import lines, trials
+    from shadowproxy.report.wishes import Wishes
 
     scope = scope_of(trial=ALL, candidate=candidate, since=since, until=until)
     found = trials(report_on(paths, Wishes(scope=scope, snapshot=snapshot_of(config), examples=False)))

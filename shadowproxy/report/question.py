@@ -16,11 +16,12 @@ import duckdb
 import msgspec
 
 from shadowproxy.report import engine, views
-from shadowproxy.report.assemble import Wishes, report
+from shadowproxy.report.assemble import report
 from shadowproxy.report.find import Ambiguous, Unknown, pairs_of
 from shadowproxy.report.render import FORMATS
 from shadowproxy.report.scope import NEWEST, Scope, ScopeError
 from shadowproxy.report.source import SourceMissing, SourceUnknown, find
+from shadowproxy.report.wishes import Wishes
 from shadowproxy.report.words import moment
 from shadowproxy.settings.snapshot import Snapshot
 

@@ -16,11 +16,12 @@ import uvloop
 from shadowproxy.admin import verdicts
 from shadowproxy.admin.asked import ask as asked_for
 from shadowproxy.admin.verdicts import JudgingFailed, Verdicts, ask
-from shadowproxy.report.assemble import Wishes, report
+from shadowproxy.report.assemble import report
 from shadowproxy.report.engine import opened
 from shadowproxy.report.scope import Scope
 from shadowproxy.report.source import find
 from shadowproxy.report.views import load_views
+from shadowproxy.report.wishes import Wishes
 from shadowproxy.settings.snapshot import Candidate, Pairs, Production, Snapshot, Statistics
 from tests.support.pairs import TRIAL, PairLog, answer, differing
 

@@ -13,12 +13,13 @@ from scipy.stats import beta
 
 from shadowproxy.pairlog.segment import Rotation, SegmentWriter
 from shadowproxy.report import engine, views
-from shadowproxy.report.assemble import Wishes, report
+from shadowproxy.report.assemble import report
 from shadowproxy.report.counting import count, tally
 from shadowproxy.report.judged import prepare
 from shadowproxy.report.record import Candidate, Gate, Report
 from shadowproxy.report.scope import Scope, choose
 from shadowproxy.report.source import find
+from shadowproxy.report.wishes import Wishes
 from shadowproxy.settings.snapshot import Candidate as Configured
 from shadowproxy.settings.snapshot import Pairs, Production, Snapshot, Statistics
 from shadowproxy.stats.evidence import Evidence, merged

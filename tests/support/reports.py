@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from shadowproxy.report import engine, views
-from shadowproxy.report.assemble import Wishes, report
+from shadowproxy.report.assemble import report
 from shadowproxy.report.record import Candidate, Report
 from shadowproxy.report.scope import Scope
 from shadowproxy.report.source import find
+from shadowproxy.report.wishes import Wishes
 
 
 def report_on(path: Path, *, scope: Scope | None = None, **wishes: Any) -> Report:

@@ -7,9 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from shadowproxy.report import engine, views
-from shadowproxy.report.assemble import Wishes, report
+from shadowproxy.report.assemble import report
 from shadowproxy.report.record import Report
 from shadowproxy.report.source import find
+from shadowproxy.report.wishes import Wishes
 from tests.support.pairs import PairLog, answer, compared, differing, differs, incomparable, noisy, timed_out
 
 HERE = Path(__file__).parent
