@@ -154,7 +154,7 @@ def rows(data: Any, shape: Any) -> list[Any]:
 
 def _shaped(flat: list[Any], shape: Any) -> list[Any]:
     count = shape[0] if isinstance(shape, list) and shape else len(flat)
-    if count.__class__ is not int or count <= 0 or len(flat) % count:
+    if count.__class__ is not int or count <= 0 or not flat or len(flat) % count:
         return flat  # the shape does not fit the data: element by element is what can be said
     width = len(flat) // count
     return flat if width == 1 else [flat[at : at + width] for at in range(0, len(flat), width)]

@@ -43,6 +43,8 @@ READ = [
     ([tensor("out", "BYTES", [2], ["0.9:7", "cat"])], "label", ["0.9:7", "cat"]),
     ([tensor("hidden", "FP32", [1, 2], [1, 2]), tensor("logits", "FP32", [1, 2], [3, 4])], "probabilities", [[3, 4]]),
     ([tensor("image", "FP32", [1, 2, 2], [1, 2, 3, 4])], "opaque", []),
+    ([tensor("probs", "FP32", [1, 13], [])], "probabilities", []),  # a row, and nothing in it
+    ([tensor("predict", "INT64", [2, 3], [])], "label", []),
     ([], "opaque", []),
     (None, "opaque", []),
     ([None, 1, {"name": "label"}, {"data": 3}], "opaque", []),
