@@ -16,7 +16,7 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -50,6 +50,7 @@ CASES = (
     Case("mirror", "mirrored and recorded", SMALL, SMALL),
     Case("large", "mirrored and recorded, 1 KiB answers", LARGE, LARGE_OTHER),
 )
+_TITLES = {case.name: case.title for case in CASES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +143,15 @@ def per_request(busy: Stretch, idle: Stretch, requests: int, share: float) -> Co
     )
 
 
-def text(facts: dict[str, str], counts: dict[str, Count], before: dict[str, dict[str, float]] | None, top: int) -> str:
-    titles = {case.name: case.title for case in CASES}
-    lines = ["| request | instructions | before | change | system calls |", "|---|---|---|---|---|"]
+def text(
+    facts: dict[str, str],
+    counts: dict[str, Count],
+    before: dict[str, dict[str, float]] | None,
+    top: int,
+    titles: Mapping[str, str] = _TITLES,
+    of: str = "request",
+) -> str:
+    lines = [f"| {of} | instructions | before | change | system calls |", "|---|---|---|---|---|"]
     for name, each in counts.items():
         earlier = (before or {}).get(name, {}).get("instructions")
         compared = f"{earlier:,.0f} | {each.instructions / earlier - 1:+.1%}" if earlier else " | "

@@ -8,6 +8,8 @@ from bench import callgrind
 from bench.callgrind import Stretch
 from bench.failure import MeasurementError
 from bench.instructions import CASES, Count, count, per_request, text
+from bench.pair_instructions import CASES as ANSWERS
+from bench.pair_instructions import count as count_pairs
 
 # f calls g: 3 own instructions on two lines, then g's 40 as the cost of the call; g calls itself.
 DUMP = b"""# callgrind format
@@ -62,4 +64,12 @@ def test_a_mirrored_request_of_a_real_worker_is_counted() -> None:
     counted = count(case, requests=5)
     assert counted.instructions > 10_000
     assert counted.system_calls > 6
+    assert next(iter(counted.functions)) == "_PyEval_EvalFrameDefault"
+
+
+@pytest.mark.skipif(bool(callgrind.missing()), reason="valgrind is not installed on this machine")
+def test_a_pair_of_a_real_recorder_is_counted() -> None:
+    (case,) = (case for case in ANSWERS if case.name == "differ")
+    counted = count_pairs(case, pairs=5)
+    assert counted.instructions > 10_000
     assert next(iter(counted.functions)) == "_PyEval_EvalFrameDefault"
