@@ -5,7 +5,7 @@
     GET /healthz         the same as /readyz                                                probes.py   no token
     GET / /assets/NAME   the dashboard                                                      dashboard.py  no token
     GET /metrics         Prometheus' text format, or OpenMetrics if asked for               metrics.py
-    GET /openapi.json    this table, for machines                                           openapi.py     no token
+    GET /openapi.json    this table, for machines                                           openapi/       no token
     GET /api/v1/         status                       everything on one page                status.py
                          config, candidates           what is in force                      configured.py
                          trials, report,
@@ -29,11 +29,12 @@ from typing import Final
 
 from aiohttp import web
 
-from . import configured, dashboard, events, evidence, guard, history, metrics, openapi, pairs, probes, status, steering
+from . import configured, dashboard, events, evidence, guard, history, metrics, pairs, probes, status, steering
 from .events import BROADCAST, Broadcast
+from .openapi import document
 from .view import VIEW, View
 
-GROUPS: Final = (probes, dashboard, metrics, openapi, status, configured, evidence, pairs, history, events, steering)
+GROUPS: Final = (probes, dashboard, metrics, document, status, configured, evidence, pairs, history, events, steering)
 MAX_BODY: Final = 64 << 10  # bytes of a request's body
 
 

@@ -27,19 +27,20 @@ class AskedError(Exception):
 
 
 async def ask(question: Mapping[str, Any], deadline_s: int) -> bytes:
-    """What the process says. Raises AskedError."""
+    """What the process says, for whoever comes: few at once, more wait, still more are refused. Raises AskedError."""
     global _waiting
     if _waiting >= WAITING:
         raise AskedError(f"{WAITING} questions to the log are already waiting.")
     _waiting += 1
     try:
         async with _slots:
-            return await _asked(question, deadline_s)
+            return await ask_at_once(question, deadline_s)
     finally:
         _waiting -= 1
 
 
-async def _asked(question: Mapping[str, Any], deadline_s: int) -> bytes:
+async def ask_at_once(question: Mapping[str, Any], deadline_s: int) -> bytes:
+    """The same for one that asks by itself and never twice at a time: it waits for nobody. Raises AskedError."""
     try:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-P", "-m", "shadowproxy.report", stdin=PIPE, stdout=PIPE, stderr=PIPE

@@ -6,7 +6,6 @@ One task; a follower that is at fault is logged and asked again with the next re
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -22,6 +21,7 @@ from .push.otlp import OtlpPush
 from .push.pusher import Pusher
 from .reading import Reading, take
 from .stopping import Stopping
+from .tasks import end
 from .view import View
 
 EVERY_S: Final = 1.0
@@ -57,9 +57,7 @@ class Background:
         """A last reading is taken: what happened just now is told too."""
         if self._task is None:
             return
-        self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
+        await end(self._task)
         await self._look()
         await self._notifier.close(FAREWELL_S)
         await self._pusher.close()

@@ -12,7 +12,6 @@ takes nothing for `STALL_S` is let go. Nothing is asked of the supervisor while 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import Mapping
 from typing import Any, Final
@@ -25,6 +24,7 @@ from .asking import NoAnswerError
 from .exchange import query
 from .problems import Refusal
 from .status import page
+from .tasks import end
 from .verdicts import Records
 from .view import View
 
@@ -93,10 +93,7 @@ class Broadcast:
         self.closed.set()
         for listener in self.listeners:
             listener.woken.set()
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await end(self._task)
 
     async def _look_and_tell(self) -> None:
         while self.listeners:

@@ -33,7 +33,7 @@ async def verdict(request: web.Request) -> web.Response:
     """The record of the report's `candidates.NAME` for the present trial; null figures before anything was judged."""
     view, name = request.app[VIEW], request.match_info["name"]
     query(request, {})
-    candidate = next((one for one in view.snapshot.candidates if one.name == name), None)
+    candidate = view.candidate(name)
     if candidate is None:
         raise Refusal(404, f"There is no candidate {name}.")
     record = await view.verdicts.of(name)

@@ -16,7 +16,9 @@ _Body = TypeVar("_Body")
 Reader = Callable[[str], Any]
 
 REVISION_PATTERN: Final = r'^("[0-9a-f]{1,16}-[0-9]{1,9}"|\*)$'
+WORD_PATTERN: Final = r"^[\x21-\x7e]+$"  # no name, trial or id has anything else
 _REVISION: Final = re.compile(r'"[0-9a-f]{1,16}-[0-9]{1,9}"')
+_WORD: Final = re.compile(WORD_PATTERN)
 ACTOR: Final = "X-Shadowproxy-Actor"  # who changes something, as the client says it; told in the audit
 _MAX_ACTOR: Final = 100
 
@@ -49,8 +51,8 @@ def query(request: web.Request, readers: Mapping[str, Reader]) -> dict[str, Any]
 
 
 def text(value: str) -> str:
-    if not value or len(value) > 200 or not value.isprintable():
-        raise ValueError("expected printable text of 1 to 200 characters")
+    if len(value) > 200 or not _WORD.fullmatch(value):
+        raise ValueError("expected 1 to 200 letters, digits and signs of ASCII")
     return value
 
 

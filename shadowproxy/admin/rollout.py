@@ -10,7 +10,6 @@ nobody judges, nothing rises.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Mapping
 from typing import Any, Final
@@ -18,6 +17,7 @@ from typing import Any, Final
 import structlog
 
 from .asking import CHANGE_S, NoAnswerError, RefusedError
+from .tasks import end
 from .view import View
 
 LOOK_S: Final = 0.5
@@ -35,11 +35,8 @@ class Rollout:
         self._task = asyncio.get_running_loop().create_task(self._run(), name="admin.rollout")
 
     async def close(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        await end(self._task)
+        self._task = None
 
     async def _run(self) -> None:
         while True:

@@ -162,7 +162,7 @@ async def promote(request: web.Request) -> web.Response:
     query(request, {})
     body = await body_of(request, Promote)
     ramp = None if body.ramp is None else _ramp(body.ramp)
-    if all(candidate.name != body.candidate for candidate in view.snapshot.candidates):
+    if view.candidate(body.candidate) is None:
         raise Refusal(404, f"There is no candidate {body.candidate}.")
     evidence = await view.evidence(body.candidate)
     if evidence["verdict"] != PASS and body.force is None:
@@ -203,10 +203,10 @@ async def _change(request: web.Request, verb: str, wish: dict[str, Any]) -> dict
 
 def _one(view: View, name: str) -> dict[str, Any]:
     """As it is now; a candidate that somebody else has removed meanwhile is not there."""
-    for candidate in view.snapshot.candidates:
-        if candidate.name == name:
-            return described(view.snapshot, candidate)
-    raise Refusal(404, f"There is no candidate {name} any more.")
+    candidate = view.candidate(name)
+    if candidate is None:
+        raise Refusal(404, f"There is no candidate {name} any more.")
+    return described(view.snapshot, candidate)
 
 
 def _share(value: Share) -> float:

@@ -19,18 +19,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import sys
 import time
-from asyncio.subprocess import PIPE
 from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-import msgspec
 import orjson
 import structlog
 
 from shadowproxy.settings.snapshot import Snapshot
+
+from .asked import AskedError, ask_at_once
+from .tasks import end
 
 SHARE: Final = 0.2  # of a core, at most
 DEADLINE_S: Final = 60
@@ -43,10 +43,6 @@ Judge = Callable[[Snapshot, int], Awaitable[Mapping[str, Any]]]
 NOTHING: Final[Records] = MappingProxyType({})
 
 _log = structlog.get_logger()
-
-
-class JudgingFailed(Exception):
-    """There is no new report; one sentence."""
 
 
 class Verdicts:
@@ -105,11 +101,8 @@ class Verdicts:
         self._task = asyncio.get_running_loop().create_task(self._run(), name="admin.verdicts")
 
     async def close(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        await end(self._task)
+        self._task = None
 
     async def put(self, report: Mapping[str, Any]) -> None:
         """Take a report as the newest."""
@@ -151,31 +144,16 @@ class Verdicts:
         started_s = time.monotonic()
         try:
             await self.put(await self._judge(snapshot, DEADLINE_S))
-        except (JudgingFailed, OSError, ValueError) as e:  # no process, or an answer that is none
+        except (AskedError, ValueError) as e:  # ValueError: an answer that is none
             _log.warning("admin.verdict_failed", why=str(e), again_in_s=AFTER_FAILURE_S)
             return AFTER_FAILURE_S
         return (time.monotonic() - started_s) * (1 / SHARE - 1)
 
 
 async def ask(snapshot: Snapshot, deadline_s: int) -> Mapping[str, Any]:
-    """The report of the log in `pairs.dir`, from a process that is killed at the deadline. Raises JudgingFailed."""
-    question = {"paths": [snapshot.pairs.dir], "snapshot": snapshot, "deadline_s": deadline_s}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-P", "-m", "shadowproxy.report", stdin=PIPE, stdout=PIPE, stderr=PIPE
-    )
-    try:
-        async with asyncio.timeout(deadline_s):
-            out, err = await process.communicate(msgspec.json.encode(question))
-    except TimeoutError:
-        raise JudgingFailed(f"no report of {snapshot.pairs.dir} within {deadline_s} s") from None
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode != 0:
-        last = err.decode(errors="replace").strip().rpartition("\n")[2]
-        raise JudgingFailed(f"no report of {snapshot.pairs.dir}: {last or f'exit code {process.returncode}'}")
-    report: Mapping[str, Any] = orjson.loads(out)
+    """The report of the log in `pairs.dir`, from a process that is killed at the deadline. Raises AskedError."""
+    said = await ask_at_once({"what": "report", "paths": [snapshot.pairs.dir], "snapshot": snapshot}, deadline_s)
+    report: Mapping[str, Any] = orjson.loads(said)
     return report
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from shadowproxy.settings.snapshot import Snapshot
+from shadowproxy.settings.snapshot import Candidate, Snapshot
 
 from .asking import Asker
 from .decisions import Decisions
@@ -28,6 +28,10 @@ class View:
         self.verdicts = Verdicts(lambda: self.snapshot)  # tells nothing until it is started
         self.decisions = Decisions()
         self.verdicts.subscribe(self.decisions.note)
+
+    def candidate(self, name: str) -> Candidate | None:
+        """The one of that name in force now."""
+        return next((one for one in self.snapshot.candidates if one.name == name), None)
 
     async def status(self) -> dict[str, Any]:
         """Everything the supervisor knows (`supervisor/status.py`)."""

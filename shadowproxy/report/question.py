@@ -83,9 +83,7 @@ def _trials(question: Question) -> bytes:
     source = find(question.paths)
     with engine.opened(MEMORY_BYTES, THREADS) as con:
         views.load_views(con, source)
-        cursor = con.execute(
-            "SELECT * REPLACE (epoch_us(first_ts) AS first_ts, epoch_us(last_ts) AS last_ts) FROM trials"
-        )
+        cursor = con.execute(_TRIALS)
         names = [column[0] for column in cursor.description]
         rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
     for row in rows:

@@ -14,7 +14,8 @@ from schemathesis.checks import CHECKS
 
 from shadowproxy.admin.app import build
 from shadowproxy.admin.asking import Asker
-from shadowproxy.admin.openapi import PATHS, document
+from shadowproxy.admin.openapi.document import document
+from shadowproxy.admin.openapi.paths import PATHS
 from shadowproxy.admin.view import View
 from shadowproxy.settings.snapshot import Admin
 from tests.admin.status import SNAPSHOT

@@ -109,6 +109,9 @@ REFUSALS = [
     ("POST", "/api/v1/promote", {}, 422, "candidate"),
     ("POST", "/api/v1/promote", {"candidate": "v2", "ramp": {"steps": ["50%", "10%"], "hold": "1m"}}, 422, "rise"),
     ("GET", "/api/v1/config?x=1", None, 400, "no query parameter 'x'"),
+    ("GET", "/api/v1/pairs?route=", None, 400, "1 to 200"),
+    ("GET", "/api/v1/pairs?route=%C3%A9t%C3%A9", None, 400, "ASCII"),
+    ("GET", "/api/v1/trials?candidate=v+2", None, 400, "ASCII"),
     ("GET", "/api/v1/pairs?limit=0", None, 400, "1–500"),
     ("GET", "/api/v1/pairs?cursor=nonsense", None, 400, "earlier page"),
 ]

@@ -14,8 +14,9 @@ import pytest
 import uvloop
 
 from shadowproxy.admin import verdicts
+from shadowproxy.admin.asked import AskedError
 from shadowproxy.admin.asked import ask as asked_for
-from shadowproxy.admin.verdicts import JudgingFailed, Verdicts, ask
+from shadowproxy.admin.verdicts import Verdicts, ask
 from shadowproxy.report.assemble import report
 from shadowproxy.report.engine import opened
 from shadowproxy.report.scope import Scope
@@ -129,7 +130,7 @@ async def test_a_judge_that_fails_leaves_the_last_record(tmp_path: Path) -> None
     async def judge(snapshot: Snapshot, deadline_s: int) -> Mapping[str, Any]:
         if fails:
             failed.set()
-            raise JudgingFailed("no")
+            raise AskedError("no")
         return told("PASS")
 
     one = Verdicts(lambda: snapshot_of(tmp_path / "log"), judge)
@@ -173,11 +174,11 @@ def test_the_process_is_started_from_the_loop_that_serves_the_admin_port(tmp_pat
 async def test_the_deadline_kills(tmp_path: Path) -> None:
     folder = filled(tmp_path / "log").root
     started = time.monotonic()
-    with pytest.raises(JudgingFailed, match="within 0 s"):
+    with pytest.raises(AskedError, match="within 0 s"):
         await ask(snapshot_of(folder), 0)
     assert time.monotonic() - started < 5
 
 
 async def test_trouble_is_told_as_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(JudgingFailed, match="no such file or directory"):
+    with pytest.raises(AskedError, match="no such file or directory"):
         await ask(snapshot_of(tmp_path / "none"), 60)

@@ -7,7 +7,6 @@ task of its own; at most MAX_PENDING notices wait for theirs, and what comes bey
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -19,6 +18,7 @@ import structlog
 
 from shadowproxy.admin.deployments import History
 from shadowproxy.admin.reading import Reading
+from shadowproxy.admin.tasks import end
 from shadowproxy.settings.snapshot import Notify, Snapshot
 
 from . import memory as memories
@@ -111,9 +111,7 @@ class Notifier:
         if self._deliveries:
             await asyncio.wait(self._deliveries, timeout=within_s)
         for task in list(self._deliveries):
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await end(task)
         await self._courier.close()
 
 

@@ -15,6 +15,7 @@ from typing import Final
 
 import structlog
 
+from shadowproxy.admin.tasks import end
 from shadowproxy.settings.snapshot import Graphite
 
 from .names import clean, joined, tag_text
@@ -144,8 +145,5 @@ class GraphitePush:
             _log.warning("graphite.away", to=self._settings.to, why=str(error) or type(error).__name__)
 
     async def close(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        await end(self._task)
+        self._task = None
