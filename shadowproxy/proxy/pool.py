@@ -11,6 +11,7 @@ import socket
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
 from urllib.parse import urlsplit
@@ -138,13 +139,24 @@ class Pool(Generic[Connection]):
     ) -> asyncio.Task[None]:
         """Exactly one of the callbacks is called, unless the task is cancelled. `failed`: outcome, kind, sentence."""
         self.open += 1
-        task = asyncio.get_running_loop().create_task(self._connect(made, failed), name=f"connect {self.address.host}")
+        connection = self._factory(self)
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(self._connect(connection, made, failed), name=f"connect {self.address.host}")
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(partial(self._ended, connection))
         return task
 
-    async def _connect(self, made: Callable[[Connection], None], failed: Callable[[int, str, str], None]) -> None:
-        connection = self._factory(self)
+    def _ended(self, connection: Connection, task: asyncio.Task[None]) -> None:
+        """Of a cancelled attempt the place is given back here: a task that is cancelled before its first step runs
+        nothing of its own (test_an_attempt_that_is_cancelled_before_its_first_step_gives_its_place_back).
+        """
+        self._tasks.discard(task)
+        if task.cancelled():
+            self._not_opened(connection)
+
+    async def _connect(
+        self, connection: Connection, made: Callable[[Connection], None], failed: Callable[[int, str, str], None]
+    ) -> None:
         try:
             async with asyncio.timeout(self.connect_s):
                 await self._open(connection)
@@ -152,7 +164,7 @@ class Pool(Generic[Connection]):
             self._not_opened(connection)
             failed(*_blame(e, self.address))
             return
-        except BaseException:
+        except Exception:
             self._not_opened(connection)
             raise
         connection.born_ns = perf_counter_ns()

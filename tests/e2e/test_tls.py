@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -131,6 +133,27 @@ def is_served(proxy: Proxy, context: ssl.SSLContext) -> bool:
             return client.wire.fill()
     except OSError:
         return False
+
+
+def test_clients_that_ask_and_hang_up_in_one_packet_use_up_no_connection(
+    tmp_path: Path, authority: Authority, local: Identity
+) -> None:
+    """Request and close_notify are read in one turn: that in which the connection for the request is wished for."""
+    with Upstream() as production:
+        config = {
+            "tls": {"certificate": local.certificate, "key": local.key},
+            "production": {"url": production.url, "connections": 2},
+        }
+        with Proxy(tmp_path, config) as proxy:
+            for _ in range(5):
+                with Client(proxy.address, tls=authority.client()) as client:
+                    assert isinstance(client.sock, ssl.SSLSocket)
+                    client.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+                    client.send(get("/gone"))
+                    with contextlib.suppress(OSError):
+                        client.sock.unwrap()
+            with Client(proxy.address, tls=authority.client()) as client:
+                assert client.ask(get("/")).status == 200
 
 
 def test_clients_must_show_a_certificate_where_one_is_asked(

@@ -125,6 +125,19 @@ async def test_a_cancelled_attempt_tells_nobody_and_gives_its_place_back() -> No
     assert (asked.made, asked.failed) == ([], [])
 
 
+async def test_an_attempt_that_is_cancelled_before_its_first_step_gives_its_place_back() -> None:
+    """Who asks and hangs up in one packet leaves in the turn in which it asked."""
+    pool = build()
+    upstream, asked = Upstream(pool), Asked()
+    freed: list[int] = []
+    pool.on_free = lambda: freed.append(pool.open)
+    asked.ask(pool).cancel()
+    await turns()
+    assert pool.open == 0
+    assert freed == [0]
+    assert (upstream.dials, asked.made, asked.failed) == ([], [], [])
+
+
 def under_uvloop(body: Callable[[], Awaitable[None]]) -> None:
     async def run() -> None:
         await body()
@@ -140,7 +153,6 @@ def test_an_attempt_that_is_cancelled_as_it_succeeds_gives_its_place_back() -> N
         with socket.create_server(("127.0.0.1", 0)) as server:
             pool = build(*server.getsockname())
             asked = Asked()
-            task = asked.ask(pool)
             was = Silent.connection_made
 
             class Cancelling(Silent):
@@ -149,6 +161,7 @@ def test_an_attempt_that_is_cancelled_as_it_succeeds_gives_its_place_back() -> N
                     task.cancel()
 
             pool._factory = Cancelling
+            task = asked.ask(pool)
             await asyncio.wait([task])
             await asyncio.sleep(0.01)
             assert task.cancelled()
