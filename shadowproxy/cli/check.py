@@ -9,7 +9,7 @@ from shadowproxy.cli.errors import DONE, TROUBLE
 
 @click.command(
     help="Validate FILE and print the effective configuration: defaults filled in, secrets masked. Every fault is "
-    "told, one a line, as FILE:LINE: key.path: what was expected."
+    "told, one a line, as FILE:LINE: key.path: what was expected. FILE may be - for stdin, read as YAML."
 )
 @click.argument("file", metavar="FILE")
 @click.option(

@@ -67,7 +67,7 @@ def answer(
     problem: dict[str, object] = {"type": "about:blank", "title": reason, "status": status, "detail": detail}
     problem["kind"] = kind
     if request_id:
-        problem["instance"] = request_id.decode("latin-1")
+        problem["instance"] = problem["request_id"] = request_id.decode("latin-1")
     content = json.dumps(problem, ensure_ascii=False).encode()
     lines = [
         f"HTTP/1.1 {status} {reason}",

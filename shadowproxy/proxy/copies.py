@@ -43,6 +43,7 @@ class CopyPlan:
     )
 
     def __init__(self, settings: Candidate, authority: bytes) -> None:
+        self._authority = authority
         self._host = {"preserve": b"", "upstream": authority}.get(settings.host, settings.host.encode())
         marks = f"X-Shadow: 1\r\nX-Shadow-Candidate: {settings.name}\r\n"
         given = "".join(f"{name}: {value}\r\n" for name, value in settings.headers_set)
@@ -86,7 +87,8 @@ class CopyPlan:
         without = self._without
         if head.traces and self._traced:
             without = without | (_TRACE if trace.trace_of(head.traces) is None else _PARENT)
-        return copy_head(head, target, self._host, without, self._keep_credentials, body_bytes)
+        host = self._host if head.host else self._host or self._authority
+        return copy_head(head, target, host, without, self._keep_credentials, body_bytes)
 
 
 def _parent(traces: tuple[bytes, ...]) -> bytes:

@@ -17,7 +17,7 @@ import select
 import socket
 import struct
 from contextlib import suppress
-from time import perf_counter_ns
+from time import perf_counter_ns, time_ns
 from typing import TYPE_CHECKING, Final, cast
 
 from shadowproxy.core.outcome import TRUNCATED
@@ -449,18 +449,18 @@ class Downstream(asyncio.Protocol):
             self._trusted = runtime.trusts(self._peer)
             proto = b"https" if self.transport.get_extra_info("ssl_object") is not None else b"http"
             peer = self._peer.encode()
-            self._forward_lines = b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\nX-Forwarded-Host: " % (peer, proto)
+            self._forward_lines = b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\n" % (peer, proto)
         via = runtime.via_10 if head.old else runtime.via_11
         if self._trusted and (head.forwarded_for or head.forwarded_proto or head.forwarded_host):
             return via + self._appended(head)
-        return via + self._forward_lines + head.host + b"\r\n"
+        return via + self._forward_lines + _host_line(head.host)
 
     def _appended(self, head: RequestHead) -> bytes:
         tls = self.transport.get_extra_info("ssl_object") is not None
         chain = b", ".join([*head.forwarded_for, self._peer.encode()])
         proto = head.forwarded_proto or (b"https" if tls else b"http")
         host = head.forwarded_host or head.host
-        return b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\nX-Forwarded-Host: %b\r\n" % (chain, proto, host)
+        return b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\n" % (chain, proto) + _host_line(host)
 
     # -- an exchange's end -------------------------------------------------------------------------------------------
 
@@ -521,6 +521,8 @@ class Downstream(asyncio.Protocol):
         self._refuse(refused)
 
     def _refuse(self, refused: Refused, request_id: bytes = b"", body: bool = True) -> None:
+        """A request that did not get as far as an id of its own gets one here, so that its client can name it."""
+        request_id = request_id or self.worker.ids.new(time_ns() // 1_000_000)
         self.write(refusal.answer(refused.status, refused.kind, refused.detail, request_id, body=body))
         self._linger()
 
@@ -579,3 +581,8 @@ class Downstream(asyncio.Protocol):
 
 def _too_large(runtime: Runtime) -> Refused:
     return Refused(413, "body_too_large", f"The request's body exceeds {runtime.limits.body} bytes.")
+
+
+def _host_line(host: bytes) -> bytes:
+    """What the client called us; a client of HTTP/1.0 need not call us anything."""
+    return b"X-Forwarded-Host: %b\r\n" % host if host else b""

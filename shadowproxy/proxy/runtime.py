@@ -133,7 +133,10 @@ class Runtime:
         self.via = snapshot.via.encode()
         self.via_11 = b"Via: 1.1 " + self.via + b"\r\n"
         self.via_10 = b"Via: 1.0 " + self.via + b"\r\n"
-        self.production_host = _production_host(snapshot.production.host, production)
+        self.authority = production.endpoints[0].pool.address.authority
+        self.production_host = {"preserve": b"", "upstream": self.authority}.get(
+            snapshot.production.host, snapshot.production.host.encode()
+        )
         self.rewrite = rewrite_of(snapshot.production)
         self.rewrites_body = self.rewrite is not None and self.rewrite.rewrites_body
         if self.rewrites_body:
@@ -161,12 +164,13 @@ class Runtime:
         """A function that does not hold the runtime: it must go when the last of its requests has gone."""
         router, routes, no_route = self.router, self.routes, self.no_route
         host, methods, longest = self.production_host, self.mirrored_methods, self.longest_body
+        own = host or self.authority  # for a client of HTTP/1.0 that named no host
         rewrite = self.rewrite
 
         def plan_of(head: RequestHead) -> RequestPlan:
             number = router.find(head.method, head.target, head.field)
             route = no_route if number is None else routes[number]
-            request = serialise.request_head(head, host)
+            request = serialise.request_head(head, host if head.host else own)
             plan = RequestPlan(head, route, request if rewrite is None else rewrite.head(request, head))
             if head.websocket:
                 plan.refused = o.EXCLUDED_UPGRADE
@@ -235,15 +239,6 @@ class Runtime:
         except ValueError:
             return False
         return any(address in network for network in self._trusted if network.version == address.version)
-
-
-def _production_host(setting: str, production: Production) -> bytes:
-    """Empty: as the client said it."""
-    if setting == "preserve":
-        return b""
-    if setting == "upstream":
-        return production.endpoints[0].pool.address.authority
-    return setting.encode()
 
 
 class Draw:

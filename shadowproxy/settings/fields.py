@@ -132,6 +132,19 @@ def _read_file(text: str) -> str:
     return path
 
 
+def _at_most(most: str, read: _Reader) -> _Reader:
+    """`most`: a duration, as one writes it."""
+    limit = units.parse_duration(most)
+
+    def check(value: Any) -> Any:
+        seconds = read(value)
+        if seconds > limit:
+            raise _sentence(f"expected a duration of at most {most}, there was {shown(value)}")
+        return seconds
+
+    return check
+
+
 def _read_token(text: str) -> str:
     if not text.isascii() or any(not c.isprintable() or c == " " for c in text):
         raise ValueError("expected a token of printable ASCII characters without spaces")
@@ -203,7 +216,7 @@ Duration = Annotated[
 Wait = Annotated[float, BeforeValidator(_duration), PlainSerializer(units.format_duration), _DURATION_SCHEMA]
 AutoDuration = Annotated[
     float | Literal["auto"],
-    BeforeValidator(_or_word("auto", _positive(_duration, "duration"))),
+    BeforeValidator(_or_word("auto", _at_most("10m", _positive(_duration, "duration")))),
     _word_or(units.format_duration),
     _schema(rf"^auto$|{units.DURATION_PATTERN}"),
 ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -34,6 +36,16 @@ def test_a_valid_file_is_printed_with_its_defaults(tmp_path: Path, capsys: Captu
     assert tree["limits"]["head"] == "16KiB"
     assert tree["admin"]["token"] == "***"
     assert err == f"{path}: valid\n"
+
+
+def test_a_dash_is_stdin(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "shadowproxy", "check", "-"]
+    for said, code, heard in (
+        ("production: {url: 'http://p:1'}", 0, "-: valid\n"),
+        ("production: {ulr: 'http://p:1'}", 2, "-:1: production.ulr: unknown key; did you mean url?\n"),
+    ):
+        done = subprocess.run(command, input=said, capture_output=True, text=True, timeout=60, check=False)
+        assert (done.returncode, done.stderr) == (code, heard)
 
 
 def test_faults_are_told_all_and_nothing_is_printed(tmp_path: Path, capsys: Captured) -> None:

@@ -248,3 +248,16 @@ def test_host_is_what_is_configured(tmp_path: Path) -> None:
             with Proxy(tmp_path / str(number), config(production.url, host=host)) as proxy:
                 assert ask(proxy.address, get("/")).status == 200
             assert production.requests[-1].get(b"host") == (expected or f"127.0.0.1:{production.port}".encode())
+
+
+def test_a_client_of_1_0_that_names_no_host_is_sent_on_with_the_upstream_s(tmp_path: Path) -> None:
+    """An empty Host is refused by many servers (RFC 9110 §7.2 allows it only where a URI has no authority)."""
+    with Upstream() as production, Upstream() as candidate:
+        whole = config(production.url) | {"candidates": [{"name": "v2", "url": candidate.url, "host": "preserve"}]}
+        with Proxy(tmp_path, whole) as proxy:
+            assert ask(proxy.address, b"POST /old HTTP/1.0\r\nContent-Length: 2\r\n\r\n{}").status == 200
+            proxy.wait_pairs(1)
+        for upstream in (production, candidate):
+            (request,) = upstream.requests
+            assert request.get(b"host") == f"127.0.0.1:{upstream.port}".encode()
+            assert request.get(b"x-forwarded-host") is None

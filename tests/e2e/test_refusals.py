@@ -78,6 +78,9 @@ def refused(client: Client, case: Case) -> Answer:
     assert answer.head.get(b"content-type") == b"application/problem+json"
     problem = json.loads(answer.data)
     assert problem["status"] == answer.status
+    said = (answer.head.get(b"x-request-id") or b"").decode()
+    assert said == problem["instance"] == problem["request_id"], "a refusal without an id to ask about"
+    assert said
     assert (answer.head.get(b"connection") or b"").lower() == b"close"
     assert client.rest() == b"", "more than one answer"
     assert client.ended == "fin", "the refusal was followed by a reset, which may destroy it on its way"

@@ -40,13 +40,14 @@ def test_a_refusal_is_a_problem_of_rfc_9457(status: int) -> None:
         "detail": "It broke: “why”.",
         "kind": "reset",
         "instance": "r-1",
+        "request_id": "r-1",
     }
 
 
 def test_without_an_id_none_is_made_up() -> None:
     _, fields, body = split(answer(400, "bad_request", "No."))
     assert "X-Request-ID" not in fields
-    assert "instance" not in json.loads(body)
+    assert not {"instance", "request_id"} & set(json.loads(body))
 
 
 def test_a_connection_that_stays_is_not_said_to_close() -> None:

@@ -47,6 +47,10 @@ ROWS = [
     ("candidates: [{name: a, url: 'http://a:1', headers: {set: [x]}}]",
      "2: candidates[0].headers.set: expected a mapping, there was a list"),
     ("via: [a]", "2: via: expected text, there was a list; write it in quotes"),
+    ("candidates: [{name: a, url: 'http://a:1', timeout: 601s}]",
+     "2: candidates[0].timeout: expected auto, or a duration of at most 10m, there was '601s'"),
+    ("twin: {url: 'http://a:1', timeout: 1h}",
+     "2: twin.timeout: expected auto, or a duration of at most 10m, there was '1h'"),
     # addresses
     ("listen: 8080", "2: listen: expected HOST:PORT, there was '8080'"),
     ("listen: 1.2.3.4:99999", "2: listen: expected HOST:PORT, there was '1.2.3.4:99999'"),

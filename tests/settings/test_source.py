@@ -137,6 +137,7 @@ def test_json_keys_have_their_lines_and_may_not_repeat() -> None:
     ("name", "data", "message"),
     [
         ("f.toml", b"a = 1\na = 2\n", ":2: not TOML: Cannot overwrite a value (at line 2, column 6)"),
+        ("f.toml", b"a = 1\na = 2", ":2: not TOML: Cannot overwrite a value (at end of document)"),
         ("f.toml", b"a = \n", ":1: not TOML: Invalid value (at line 1, column 5)"),
         ("f.json", b'{"a": 1,\n}', ":2: not JSON: "),
         ("f.json", b"[" * 100_000, ": expected at most 32 levels"),

@@ -86,7 +86,7 @@ class Shadow(Section):
         "id", "What the sample is drawn by: id, header:NAME, cookie:NAME or json:$.path."
     )
     timeout: f.AutoDuration = optional(
-        "auto", "When a copy is given up; auto: once it has taken max(5s, 3 × production's time), ≤ 10m."
+        "auto", "When a copy is given up, at most 10m; auto: once it has taken max(5s, 3 × production's time)."
     )
     max_in_flight: f.Count = optional(100, "Copies under way at once, for the whole proxy.")
     mirror_up_to: f.Size = optional("1MiB", "Requests with a longer body are not copied, and counted.")

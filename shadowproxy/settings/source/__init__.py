@@ -14,8 +14,11 @@ MAX_FILE_BYTES: Final = 4 << 20
 
 
 def read_file(path: str) -> Document:
-    """YAML, or TOML and JSON by the suffixes .toml and .json. Raises OSError, and SettingsError for other text."""
-    with open(path, "rb") as file:
+    """YAML, or TOML and JSON by the suffixes .toml and .json; `-` is stdin.
+
+    Raises OSError, and SettingsError for other text.
+    """
+    with open("/dev/stdin" if path == "-" else path, "rb") as file:
         data = file.read(MAX_FILE_BYTES + 1)
     if len(data) > MAX_FILE_BYTES:
         raise SettingsError([Problem(path, 0, "", f"expected at most {MAX_FILE_BYTES} bytes of configuration")])

@@ -25,8 +25,9 @@ def read_toml(name: str, text: str) -> Document:
         tree = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as e:
         said = str(e)
-        line = _LINE.search(said)
-        raise SettingsError([Problem(name, int(line[1]) if line else 0, "", f"not TOML: {said}")]) from e
+        place = _LINE.search(said)
+        last = len(text.splitlines()) if said.endswith("(at end of document)") else 0
+        raise SettingsError([Problem(name, int(place[1]) if place else last, "", f"not TOML: {said}")]) from e
     return Document(name, tree, _places(name, text))
 
 
