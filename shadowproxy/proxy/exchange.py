@@ -173,8 +173,8 @@ class Exchange:
         """
         runtime, plan = self.runtime, self.plan
         head = plan.head
-        if head.via and self._loops():
-            raise Refused(508, "loop", "The request has come through this proxy before.")
+        if head.via:
+            self._refuse_loops()
         downstream = self.downstream
         assert downstream is not None
         forwarded = downstream.forwarded(head, runtime)
@@ -220,12 +220,13 @@ class Exchange:
         else:
             self._long_upload(connection)
 
-    def _loops(self) -> bool:
+    def _refuse_loops(self) -> None:
         name = self.runtime.via.lower()
         seen = sum(
             1 for value in self.head.via for member in value.lower().split(b",") if member.split()[1:2] == [name]
         )
-        return seen >= MAX_LOOPS
+        if seen >= MAX_LOOPS:
+            raise Refused(508, "loop", "The request has come through this proxy before.")
 
     def _choose_by_body(self) -> None:
         """Rules about a JSON body took part for the first time now that it is here."""

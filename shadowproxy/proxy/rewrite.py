@@ -75,6 +75,8 @@ class RewritingExchange(Exchange):
         if complete or not has_body(self.head):
             self._begin(body, wire)
         else:
+            if self.head.via:
+                self._refuse_loops()  # now, while a refusal is still an answer
             self._held = bytearray(body)
             self.start_ns = perf_counter_ns()
 

@@ -462,3 +462,15 @@ async def test_a_loop_is_refused_at_the_third_time(make: Make) -> None:
     other = world.client()
     other.send(via % b"Via: 1.1 shadowproxy\r\n")
     assert problem(other.got) == (508, "loop")
+
+
+async def test_a_loop_is_refused_before_a_body_that_is_rewritten_has_come(make: Make) -> None:
+    """Such a request begins with its body's last byte, when a refusal would be nobody's to catch."""
+    world = make(configuration(production=s.Production(urls=("http://v1.test",), json_set=(("$.model", "m2"),))))
+    client = world.client()
+    client.send(post(20)[:-2] + b"Via: 1.1 shadowproxy\r\n" * 3 + b"\r\n")
+    assert problem(client.got) == (508, "loop")
+    client.send(b'{"model": "m1"}     ')
+    await turns()
+    assert world.production.dials == []
+    world.assert_at_rest()
