@@ -30,6 +30,7 @@ from shadowproxy.proxy import tls, warm
 from shadowproxy.proxy.canary import Canary, Face
 from shadowproxy.proxy.counters import Histogram, RouteCounters, label
 from shadowproxy.proxy.downstream import Downstream
+from shadowproxy.proxy.handshakes import TlsServer
 from shadowproxy.proxy.ids import Ids
 from shadowproxy.proxy.mirror import Mirror, ReadBudget, give_up_all
 from shadowproxy.proxy.pressure import MOST, Throttling
@@ -53,6 +54,8 @@ POOLS_S: Final = 1.0
 COLLECT_S: Final = 60.0
 LAG_NS: Final = 100_000_000  # a sweep that is this late, twice running, sheds copies
 MAX_SNAPSHOTS: Final = 8
+BACKLOG: Final = 4096
+TOLD_SO: Final = 32  # connections beyond the limit that may come as far as to hear of it
 
 Contexts = dict[str, ssl.SSLContext]
 _PRODUCTION: Final = ""  # the one upstream whose context does not go by its name: a candidate may bear the same
@@ -80,15 +83,14 @@ class Worker:
         self._snapshots: dict[int, bytes] = {}
         self._runtimes: weakref.WeakValueDictionary[int, Runtime] = weakref.WeakValueDictionary()  # in use by requests
         self._context: ssl.SSLContext | None = None  # towards clients
-        self._tasks: set[asyncio.Task[None]] = set()  # short ones: clients adopted, servers replaced
+        self._tasks: set[asyncio.Task[None]] = set()  # short ones: clients that are not yet connections
         self._productions: dict[bytes, Production] = {}
         self._warmed: dict[bytes, Production] = {}  # of what is prepared: connected, not yet in use
         self._mirrors: dict[bytes, Mirror] = {}
         self._gone: weakref.WeakSet[Mirror] = weakref.WeakSet()  # of no configuration any more; copies may be under way
         self._prepared: tuple[int, Snapshot, Callable[[], None]] | None = None
         self._hushed: frozenset[str] = frozenset()
-        self._servers: list[tuple[asyncio.AbstractServer, socket.socket]] = []
-        self._listening = asyncio.Lock()
+        self._servers: list[tuple[asyncio.AbstractServer | TlsServer, socket.socket]] = []
         self._lag_ns = 0
         self._worst_lag_ns = 0  # since the last heartbeat
         self._late = 0
@@ -127,8 +129,9 @@ class Worker:
         def take() -> None:
             self._install(snapshot, data, contexts)
             if context is not None and self._context is not None:
+                # For handshakes that begin from now on. A context that is changed where it is would go on trusting the
+                # authority of before.
                 self._context = context
-                self._keep(self.loop.create_task(self._listen_anew(), name="listen anew"))
 
         self._prepared = (snapshot.generation, snapshot, take)
 
@@ -274,34 +277,22 @@ class Worker:
         self._swept_at = perf_counter_ns()
         self._timer = self.loop.call_later(TICK_NS / 1e9, self._sweep)
 
-    async def _listen(self, fd: int) -> asyncio.AbstractServer:
-        """On a descriptor of its own for the socket `fd`, with the context in force."""
-        context = self._context
+    async def _listen(self, fd: int) -> asyncio.AbstractServer | TlsServer:
+        """On a descriptor of its own for the socket `fd`."""
         sock = socket.socket(fileno=os.dup(fd))
         sock.setblocking(False)
-        return await self.loop.create_server(
-            lambda: Downstream(self),
-            sock=sock,
-            backlog=4096,
-            ssl=context,
-            ssl_handshake_timeout=self.runtime.limits.head_timeout if context else None,
-            ssl_shutdown_timeout=2.0 if context else None,
-        )
+        sock.listen(BACKLOG)
+        if self._context is not None:
+            return TlsServer(self.loop, sock, self._take)
+        return await self.loop.create_server(lambda: Downstream(self), sock=sock, backlog=BACKLOG)
 
-    async def _listen_anew(self) -> None:
-        """Handshakes that begin from now on use the new context; connections that are there keep theirs.
-
-        A context that is changed where it is would go on trusting the authority of before.
-        """
-        async with self._listening:
-            for at in range(len(self._servers)):
-                fresh = await self._listen(self._servers[at][1].fileno())
-                if not self._servers:  # it has stopped accepting meanwhile
-                    fresh.close()
-                    return
-                server, sock = self._servers[at]
-                self._servers[at] = (fresh, sock)
-                server.close()
+    def _take(self, client: socket.socket) -> None:
+        """A client that has connected; where there are as many as there may be, only some may still be told so."""
+        if len(self.connections) + len(self._tasks) < self.max_connections + TOLD_SO:
+            self._keep(self.loop.create_task(self._adopt(client), name="handshake"))
+        else:
+            client.close()
+            self.count_refused(503)
 
     def _sweep(self) -> None:
         now = perf_counter_ns()
@@ -390,7 +381,7 @@ class Worker:
             "loop_lag_seconds": self._worst_lag_ns / 1e9,
             "cpu_throttled_ratio": self._throttled,
             "gc_pause_seconds": self._pause_ns / 1e9,
-            "connections": len(self.connections),
+            "connections": len(self.connections) + len(self._tasks),
             "tunnels": self.tunnels,
         }
         self._worst_lag_ns = 0
@@ -453,8 +444,7 @@ class Worker:
             sock.setblocking(False)
             with suppress(BlockingIOError, OSError):
                 while True:
-                    client, _ = sock.accept()
-                    self._keep(self.loop.create_task(self._adopt(client), name="last clients"))
+                    self._take(sock.accept()[0])
             sock.close()
         self._servers.clear()
 
@@ -464,8 +454,15 @@ class Worker:
 
     async def _adopt(self, client: socket.socket) -> None:
         client.setblocking(False)
+        context = self._context
         with suppress(OSError):
-            await self.loop.connect_accepted_socket(lambda: Downstream(self), client, ssl=self._context)
+            await self.loop.connect_accepted_socket(
+                lambda: Downstream(self),
+                client,
+                ssl=context,
+                ssl_handshake_timeout=self.runtime.limits.head_timeout if context else None,
+                ssl_shutdown_timeout=2.0 if context else None,
+            )
 
 
 def _upstream_contexts(snapshot: Snapshot) -> Contexts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import select
 import socket
 import ssl
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import pytest
 
 from tests.support.certificates import Authority, Identity
 from tests.support.client import Client, get, post
+from tests.support.processes import open_files
 from tests.support.proxy import Proxy
 from tests.support.until import until
 from tests.support.upstream import Connection, Request, Upstream, echo, replies, response
@@ -154,6 +156,32 @@ def test_clients_that_ask_and_hang_up_in_one_packet_use_up_no_connection(
                         client.sock.unwrap()
             with Client(proxy.address, tls=authority.client()) as client:
                 assert client.ask(get("/")).status == 200
+
+
+def test_a_handshake_that_does_not_go_on_counts_as_a_connection_and_ends_in_time(
+    tmp_path: Path, authority: Authority, local: Identity
+) -> None:
+    with Upstream() as production:
+        config = {
+            "tls": {"certificate": local.certificate, "key": local.key},
+            "production": {"url": production.url},
+            "limits": {"connections": 20, "head_timeout": "1s"},
+        }
+        with Proxy(tmp_path, config) as proxy, contextlib.ExitStack() as silent:
+            worker = proxy.worker()
+            before = open_files(worker)
+            socks = [silent.enter_context(socket.create_connection(proxy.address)) for _ in range(200)]
+            until(lambda: sum(has_ended(sock) for sock in socks) >= 140, 5, "the end of those who are too many")
+            assert open_files(worker) <= before + 20 + 40
+            until(lambda: all(map(has_ended, socks)), 5, "the end of every silent handshake")
+            until(lambda: open_files(worker) <= before, 5, "their files are given back")
+            assert proxy.metrics()['shadowproxy_requests_total{code="503",route=""}'] >= 140
+            with Client(proxy.address, tls=authority.client()) as client:
+                assert client.ask(get("/")).status == 200
+
+
+def has_ended(sock: socket.socket) -> bool:
+    return bool(select.select([sock], [], [], 0)[0])
 
 
 def test_clients_must_show_a_certificate_where_one_is_asked(
