@@ -7,7 +7,8 @@
     GET /metrics         Prometheus' text format, or OpenMetrics if asked for               metrics.py
     GET /openapi.json    this table, for machines                                           openapi/       no token
     GET /api/v1/         status                       everything on one page                status.py
-                         config, candidates           what is in force                      configured.py
+                         config, candidates,
+                         candidates/NAME              what is in force                      configured.py
                          trials, report,
                          candidates/NAME/verdict      what is known                         evidence.py
                          pairs, pairs/ID              the log, newest first                 pairs.py

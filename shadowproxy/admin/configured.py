@@ -45,6 +45,18 @@ async def candidates(request: web.Request) -> web.Response:
     return listed(items, headers=etag(told["revision"]))
 
 
+@routes.get("/api/v1/candidates/{name}")
+async def candidate(request: web.Request) -> web.Response:
+    """One of them; its ETag is the whole configuration's, as everywhere."""
+    query(request, {})
+    view, name = request.app[VIEW], request.match_info["name"]
+    told = await view.status()
+    found = view.candidate(name)
+    if is_known(request, told["revision"]):
+        return web.Response(status=304, headers=etag(told["revision"]))
+    return answer(described(view.snapshot, found), headers=etag(told["revision"]))
+
+
 def described(snapshot: Snapshot, candidate: Candidate) -> dict[str, Any]:
     """What is configured of one; its figures are in `/api/v1/status`."""
     ramp = snapshot.ramp

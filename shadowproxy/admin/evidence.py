@@ -34,8 +34,6 @@ async def verdict(request: web.Request) -> web.Response:
     view, name = request.app[VIEW], request.match_info["name"]
     query(request, {})
     candidate = view.candidate(name)
-    if candidate is None:
-        raise Refusal(404, f"There is no candidate {name}.")
     record = await view.verdicts.of(name)
     if record is not None:
         return answer(dict(record))
@@ -97,7 +95,8 @@ async def report(request: web.Request) -> web.Response:
     try:
         body = await ask(question, REPORT_S)
     except AskedError as e:
-        raise Refusal(404 if e.is_answer else 503, str(e), None if e.is_answer else {"Retry-After": "5"}) from None
+        said = str(e).removeprefix("--")  # as on the command line, where it is an option
+        raise Refusal(404 if e.is_answer else 503, said, None if e.is_answer else {"Retry-After": "5"}) from None
     headers = {"Content-Type": f"{FORMATS[form]}; charset=utf-8" if form != "json" else FORMATS[form]}
     if form == "html":
         headers["Content-Disposition"] = 'attachment; filename="shadowproxy-report.html"'

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, TypeVar
 
 import msgspec
 import orjson
-from aiohttp import web
+from aiohttp import ClientPayloadError, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from .problems import Refusal
 
 _Body = TypeVar("_Body")
 Reader = Callable[[str], Any]
 
-REVISION_PATTERN: Final = r'^("[0-9a-f]{1,16}-[0-9]{1,9}"|\*)$'
+_TAG: Final = r'(W/)?"[\x21\x23-\x7e]{0,100}"'
+IF_MATCH_PATTERN: Final = rf"^(\*|{_TAG}( *, *{_TAG}){{0,9}})$"  # RFC 9110 §13.1.1
 WORD_PATTERN: Final = r"^[\x21-\x7e]+$"  # no name, trial or id has anything else
-_REVISION: Final = re.compile(r'"[0-9a-f]{1,16}-[0-9]{1,9}"')
+_IF_MATCH: Final = re.compile(IF_MATCH_PATTERN)
 _WORD: Final = re.compile(WORD_PATTERN)
 ACTOR: Final = "X-Shadowproxy-Actor"  # who changes something, as the client says it; told in the audit
 _MAX_ACTOR: Final = 100
@@ -80,7 +82,10 @@ def whole(low: int, high: int) -> Reader:
 
 async def tree_of(request: web.Request) -> Any:
     """The JSON of the body; without a body, an empty object."""
-    data = await request.read()
+    try:
+        data = await request.read()
+    except (web.RequestPayloadError, ClientPayloadError, HttpProcessingError):
+        raise Refusal(400, "The body ended early, or is not encoded as its headers say.") from None
     if not data:
         return {}
     if request.content_type != "application/json":
@@ -106,14 +111,21 @@ def etag(revision: str) -> dict[str, str]:
     return {"ETag": f'"{revision}"'}
 
 
-def if_match(request: web.Request) -> str | None:
-    """The revision that must be in force for the change to be made; None: whatever is."""
+async def if_match(request: web.Request, in_force: Callable[[], Awaitable[str]]) -> str | None:
+    """The revision that must be in force for the change to be made; None: whatever is.
+
+    Of several the one in force now, so that whoever makes the change compares one. A weak tag is never a match.
+    """
     given = request.headers.get("If-Match")
     if given is None or given == "*":
         return None
-    if not _REVISION.fullmatch(given):
-        raise Refusal(400, "If-Match: expected one revision in quotes, as an ETag of this API says it, or *.")
-    return given.strip('"')
+    if not _IF_MATCH.fullmatch(given):
+        raise Refusal(400, "If-Match: expected a revision in quotes, as an ETag of this API says it, or *.")
+    tags = [tag.strip().strip('"') for tag in given.split(",")]
+    if len(tags) == 1:
+        return tags[0]
+    now = await in_force()
+    return now if now in tags else tags[0]
 
 
 def is_known(request: web.Request, revision: str) -> bool:

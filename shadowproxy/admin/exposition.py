@@ -1,7 +1,8 @@
 """From the supervisor's totals to metric families. Names are the contract's (§7), with the prefix `shadowproxy_`.
 
 No label is unbounded: a value is cut at MAX_VALUE characters, and beyond MAX_SERIES series of a metric everything is
-counted under the value `other`, so that sums stay true.
+counted under the value `other`, so that sums stay true. Every family is there from the start, and so are the counters
+whose labels are closed sets, at 0 (`awaited.py`): a series that begins at 1 has no first increase.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from prometheus_client.registry import Collector
 
 from shadowproxy.settings.snapshot import Snapshot
 
+from .awaited import at_zero, without_series
 from .candidates import agreements, coverage, ledger_of, mirrors
 from .judged import judged
 from .metric_names import MAX_VALUE, PREFIX, help_of
@@ -33,6 +35,13 @@ class Totals(Collector):
     reading: Reading
 
     def collect(self) -> Iterator[Metric]:
+        told = set()
+        for family in self._told():
+            told.add(family.name)
+            yield family
+        yield from (family for family in without_series() if family.name not in told)
+
+    def _told(self) -> Iterator[Metric]:
         reading = self.reading
         totals, children = reading.status["totals"], reading.status["children"]
         yield from _own(reading.status)
@@ -42,7 +51,7 @@ class Totals(Collector):
         yield from _families(
             CounterMetricFamily, {f'deployments_total{{action="{name}"}}': n for name, n in reading.deployments.items()}
         )
-        yield from _families(CounterMetricFamily, totals["counters"])
+        yield from _families(CounterMetricFamily, {**at_zero(reading.snapshot), **totals["counters"]})
         yield from _families(GaugeMetricFamily, merge_gauges(child["gauges"] for child in children))
         yield from _histograms(totals["histograms"])
 

@@ -15,6 +15,7 @@ from shadowproxy.pairlog import newest
 from shadowproxy.pairlog.newest import Pair
 
 from .asked import AskedError, ask
+from .awaited import RESULTS
 from .exchange import answer, listed, one_of, query, switch, text, whole
 from .problems import Refusal
 from .view import VIEW
@@ -24,7 +25,6 @@ routes = web.RouteTableDef()
 LIMIT, MOST = 50, 500
 READERS: Final = 2  # pages that are read at once; others wait
 FIND_S: Final = 30
-RESULTS: Final = ("same", "different", "incomparable")
 PATHS: Final = 5  # differing paths that a summary names
 
 _reading = asyncio.Semaphore(READERS)

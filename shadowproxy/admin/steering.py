@@ -162,8 +162,7 @@ async def promote(request: web.Request) -> web.Response:
     query(request, {})
     body = await body_of(request, Promote)
     ramp = None if body.ramp is None else _ramp(body.ramp)
-    if view.candidate(body.candidate) is None:
-        raise Refusal(404, f"There is no candidate {body.candidate}.")
+    view.candidate(body.candidate)
     evidence = await view.evidence(body.candidate)
     if evidence["verdict"] != PASS and body.force is None:
         raise Refusal(
@@ -195,18 +194,19 @@ async def renew(request: web.Request) -> web.Response:
 
 
 async def _change(request: web.Request, verb: str, wish: dict[str, Any]) -> dict[str, Any]:
-    told: dict[str, Any] = await request.app[VIEW].asker.ask(
-        verb, CHANGE_S, {**wish, "by": who(request), "revision": if_match(request)}
-    )
+    view = request.app[VIEW]
+
+    async def in_force() -> str:
+        return str((await view.status())["revision"])
+
+    revision = await if_match(request, in_force)
+    told: dict[str, Any] = await view.asker.ask(verb, CHANGE_S, {**wish, "by": who(request), "revision": revision})
     return told
 
 
 def _one(view: View, name: str) -> dict[str, Any]:
     """As it is now; a candidate that somebody else has removed meanwhile is not there."""
-    candidate = view.candidate(name)
-    if candidate is None:
-        raise Refusal(404, f"There is no candidate {name} any more.")
-    return described(view.snapshot, candidate)
+    return described(view.snapshot, view.candidate(name))
 
 
 def _share(value: Share) -> float:

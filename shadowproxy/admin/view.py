@@ -12,6 +12,7 @@ from shadowproxy.settings.snapshot import Candidate, Snapshot
 
 from .asking import Asker
 from .decisions import Decisions
+from .problems import Refusal
 from .verdicts import Verdicts
 
 
@@ -29,9 +30,12 @@ class View:
         self.decisions = Decisions()
         self.verdicts.subscribe(self.decisions.note)
 
-    def candidate(self, name: str) -> Candidate | None:
-        """The one of that name in force now."""
-        return next((one for one in self.snapshot.candidates if one.name == name), None)
+    def candidate(self, name: str) -> Candidate:
+        """The one of that name in force now; without one the request ends with 404."""
+        for candidate in self.snapshot.candidates:
+            if candidate.name == name:
+                return candidate
+        raise Refusal(404, f"There is no candidate {name}.")
 
     async def status(self) -> dict[str, Any]:
         """Everything the supervisor knows (`supervisor/status.py`)."""

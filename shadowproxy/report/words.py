@@ -118,7 +118,7 @@ def milliseconds(ms: float | None, *, signed: bool = False) -> str:
         return "timed out"
     size = abs(ms)
     shown = f"{size:,.0f}" if size >= 100 else f"{size:.1f}" if size >= 10 else f"{size:.2f}"
-    sign = "−" if ms < 0 else "+" if signed else ""
+    sign = "−" if ms < 0 and shown != "0.00" else "+" if signed else ""
     return f"{sign}{shown} ms"
 
 

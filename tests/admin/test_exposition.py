@@ -15,6 +15,7 @@ from shadowproxy.admin.exposition import MAX_SERIES, Totals
 from shadowproxy.admin.metric_names import HELP, MAX_VALUE, PREFIX
 from shadowproxy.admin.reading import Reading
 from shadowproxy.admin.series import by_label, merge_gauges, parse
+from shadowproxy.core.outcome import DROPPED, OUTCOMES, UNLOGGED
 from tests.admin.status import SNAPSHOT, record, status
 from tests.support.tools import require
 
@@ -171,11 +172,32 @@ def test_every_family_has_a_type_and_a_help_of_its_own() -> None:
 def test_nothing_counted_yet_parses_too() -> None:
     told = with_totals({})
     told["children"], told["ledger"]["rows"] = [], []
-    _, samples = exposed(told)
+    text, samples = exposed(told)
+    kinds = {family.name: family.type for family in text_string_to_metric_families(text)}
+    assert kinds == {f.name: f.type for f in text_string_to_metric_families(exposed(status(), **EVERYTHING)[0])}
     assert samples["shadowproxy_build_info", (("version", "0.1.0"),)] == 1
     assert not [
         name for name, _ in samples if name.endswith(("agreement_ratio", "coverage_ratio"))
     ]  # no data is not a ratio of 0
+
+
+# An alert on increase() sees the first one too only if its series was there before.
+FROM_THE_START = [
+    ("mirrored_total", "candidate", ("v2", "v3", "twin"), "outcome", OUTCOMES[1:]),
+    ("mirror_dropped_total", "candidate", ("v2", "v3", "twin"), "reason", DROPPED[1:]),
+    ("pairs_total", "candidate", ("v2", "v3"), "result", ("same", "different", "incomparable")),
+]
+
+
+def test_counters_of_closed_sets_begin_at_zero() -> None:
+    _, samples = exposed(with_totals({'mirrored_total{candidate="v2",outcome="complete"}': 7.0}))
+    for name, by, names, label, values in FROM_THE_START:
+        found = {labels: value for (key, labels), value in samples.items() if key == PREFIX + name}
+        assert found.keys() == {((by, one), (label, value)) for one in names for value in values}
+        assert sum(found.values()) == (7.0 if name == "mirrored_total" else 0.0)
+    assert {labels for name, labels in samples if name == f"{PREFIX}pairs_unlogged_total"} == {
+        (("reason", reason),) for reason in UNLOGGED[1:]
+    }
 
 
 @pytest.mark.parametrize("value", ['with "quotes"', "back\\slash", "line\nbreak", "é{}=,", ""])

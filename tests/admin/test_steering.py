@@ -89,7 +89,14 @@ def test_a_change_is_made_only_over_what_was_looked_at(tmp_path: Path) -> None:
         assert to.ask("PATCH", "/api/v1/candidates/v2", {"sample": 0.3}, If_Match=seen).status == 200
         said = to.ask("PATCH", "/api/v1/candidates/v2", {"sample": 0.4}, If_Match=seen)
         assert (said.status, "no longer" in said.body["detail"]) == (412, True)
-        assert to.ask("PATCH", "/api/v1/candidates/v2", {"sample": 0.4}, If_Match="0").status == 400
+        for unlike in ('"another"', '""', f"W/{seen}", f'{seen}, "another"'):
+            assert to.ask("PATCH", "/api/v1/candidates/v2", {"sample": 0.4}, If_Match=unlike).status == 412, unlike
+        for faulty in ("0", seen.strip('"'), f"{seen} {seen}", ""):
+            assert to.ask("PATCH", "/api/v1/candidates/v2", {"sample": 0.4}, If_Match=faulty).status == 400, faulty
+        now = to.ask("GET", "/api/v1/candidates/v2")
+        assert (now.body["sample"], to.ask("GET", "/api/v1/candidates/v2", If_None_Match=now.etag).status) == (0.3, 304)
+        listed = f'"another", {now.etag}'
+        assert to.ask("PATCH", "/api/v1/candidates/v2", {"sample": 0.3, "paused": True}, If_Match=listed).status == 200
         assert to.ask("PATCH", "/api/v1/candidates/v2", {"gated": True}, If_Match="*").status == 200
         assert candidate(to, "v2")["sample"] == 0.3
 
@@ -99,6 +106,8 @@ REFUSALS = [
     ("PATCH", "/api/v1/candidates/v2", {"sample": 1}, 422, "write 1% or 100%"),
     ("PATCH", "/api/v1/candidates/v2", {"smaple": 0.1}, 422, "unknown field"),
     ("PATCH", "/api/v1/candidates/v2", [], 422, "Expected"),
+    ("GET", "/api/v1/candidates/v9", None, 404, "no candidate v9"),
+    ("GET", "/api/v1/candidates/a%2Fb", None, 404, "no candidate a/b"),
     ("DELETE", "/api/v1/candidates/v9", None, 404, "no candidate v9"),
     ("POST", "/api/v1/candidates", {"name": "v2", "url": "http://h:1"}, 409, "v2 is taken"),
     ("POST", "/api/v1/candidates", {"name": "x", "url": "h:1", "smaple": 1}, 422, "did you mean sample?"),
@@ -126,6 +135,7 @@ def test_what_cannot_be_done_is_a_problem_and_changes_nothing(tmp_path: Path) ->
             assert (said.status, detail in said.body["detail"]) == (status, True), (method, path, said)
             assert said.headers["content-type"] == "application/problem+json"
         assert to.post("/api/v1/pause", {}, Content_Type="text/plain").status == 415
+        assert to.post("/api/v1/pause", {}, Content_Encoding="gzip").status == 400
         assert to.post("/api/v1/pause", {}, Origin="http://evil.example").status == 403
         assert to.post("/api/v1/pause", {}, Origin=f"http://{to.address}").status == 200
         to.did("/api/v1/resume")

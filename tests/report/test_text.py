@@ -155,6 +155,7 @@ def test_points(difference: float | None, shown: str) -> None:
         (1234.5, "1,234 ms"),
         (float("inf"), "timed out"),
         (-3.0, "−3.00 ms"),
+        (-0.004, "0.00 ms"),
     ],
 )
 def test_milliseconds(ms: float | None, shown: str) -> None:

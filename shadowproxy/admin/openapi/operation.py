@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from ..exchange import REVISION_PATTERN, WORD_PATTERN
+from ..exchange import IF_MATCH_PATTERN, WORD_PATTERN
 from .schema import JSON, TEXT, Schema, ref
 
 _PROBLEMS: Final = {
@@ -56,7 +56,7 @@ IF_MATCH: Final = {
     "in": "header",
     "required": False,
     "description": "A revision: the change is made only if that is still in force.",
-    "schema": {"type": "string", "pattern": REVISION_PATTERN},
+    "schema": {"type": "string", "pattern": IF_MATCH_PATTERN},
 }
 ACTOR: Final = {
     "name": "X-Shadowproxy-Actor",

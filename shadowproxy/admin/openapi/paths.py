@@ -65,6 +65,10 @@ PATHS: Final[Mapping[str, Mapping[str, Any]]] = {
         ),
     },
     "/api/v1/candidates/{name}": {
+        "get": also_answered(
+            reading("One candidate.", answered("It.", ref("Candidate"), revision=True), NAME, KNOWN, also=(404,)),
+            UNCHANGED,
+        ),
         "patch": changing(
             "Change a candidate's sample, pause it, gate it.",
             answered("As it is now.", ref("Candidate"), revision=True),

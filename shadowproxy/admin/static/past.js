@@ -29,6 +29,16 @@ function versions(found) {
   return named.length ? named.join(", ") : "–";
 }
 
+function remarks(one) {
+  const said = [
+    one.forced ? `forced: ${plain(one.forced, 100)}` : "",
+    one.reason ? plain(one.reason, 100) : "",
+    one.share ? `${percent(one.share)} of users` : "",
+    one.rolled_back ? `rolled back ${moment(one.rolled_back)}` : "",
+  ];
+  return said.filter(Boolean).join(" · ");
+}
+
 // Whether there is a promotion to roll back.
 export async function history() {
   const found = await get("history", { limit: MOST });
@@ -42,7 +52,7 @@ export async function history() {
       el("td", {}, one.verdict ? stamp(one.verdict) : "–"),
       el("td", { class: "n" }, count(one.pairs)),
       el("td", {}, plain(one.by, 60)),
-      el("td", {}, one.forced ? `forced: ${plain(one.forced, 100)}` : "", one.reason ? plain(one.reason, 100) : "", one.rolled_back ? ` rolled back ${moment(one.rolled_back)}` : ""),
+      el("td", {}, remarks(one)),
     ),
   );
   const figures = el(

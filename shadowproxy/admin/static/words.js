@@ -36,7 +36,7 @@ export function milliseconds(ms) {
   if (ms === null || ms === undefined) return NOTHING;
   const size = Math.abs(ms);
   const shown = size >= 100 ? Math.round(size).toLocaleString("en-US") : size >= 10 ? size.toFixed(1) : size.toFixed(2);
-  return `${ms < 0 ? "−" : ""}${shown} ms`;
+  return `${ms < 0 && shown !== "0.00" ? "−" : ""}${shown} ms`;
 }
 
 export function duration(seconds) {
