@@ -15,7 +15,7 @@ from shadowproxy import logs
 
 def lines_of(program: str, style: str = logs.JSON) -> list[str]:
     program = f"from shadowproxy import logs\nlogs.configure({style!r}, process='recorder')\n{program}"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20, check=True)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout == ""
     return done.stderr.splitlines()
 
@@ -76,7 +76,7 @@ def test_the_ecs_profile_is_that_of_lines_for_collectors() -> None:
         "from shadowproxy import logs\nfrom shadowproxy.settings.snapshot import Logs\n"
         "logs.configure('json', Logs(profile='ecs'), process='admin')\nlogs.emit('info', 'x.y', a=1)"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20, check=True)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
     record = json.loads(done.stderr)
     assert (record["message"], record["process"]["name"], record["shadowproxy"]) == ("x.y", "admin", {"a": 1})
 
@@ -91,7 +91,7 @@ def test_events_are_shipped_as_json_whatever_the_terminal_shows() -> None:
         "print(server.accept()[0].makefile().readline(), end='')\n"
         "print(logs.counters())"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20, check=True)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
     line, counters = done.stdout.splitlines()
     record = json.loads(line)
     assert list(record)[:4] == ["ts", "level", "process", "event"]

@@ -145,7 +145,7 @@ async def _check_health(image: list[Stage], port: int) -> int:
     # A proxy in the environment must not be asked in our place.
     environment = {"http_proxy": "http://127.0.0.1:9", "PATH": os.environ["PATH"]}
     process = await asyncio.create_subprocess_exec(*words, env=environment, stderr=asyncio.subprocess.DEVNULL)
-    return await asyncio.wait_for(process.wait(), 20)
+    return await asyncio.wait_for(process.wait(), 60)
 
 
 @asynccontextmanager

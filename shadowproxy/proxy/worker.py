@@ -328,7 +328,7 @@ class Worker:
 
     def shedding(self) -> int:
         """Why copies must not leave just now, 0 when they may: the mirror gives way before production does."""
-        if self._late >= 2 or self._throttled > MOST:
+        if (self._late >= 2 or self._throttled > MOST) and self.runtime.snapshot.mirror.shed:
             return OVERLOAD
         if self.recording.is_behind:
             return RECORDER_BEHIND

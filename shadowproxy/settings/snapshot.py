@@ -93,6 +93,7 @@ class Candidate(_Struct, frozen=True, kw_only=True):
 class Mirror(_Struct, frozen=True, kw_only=True):
     methods: tuple[str, ...] = ("POST",)
     max_buffered: int = 64 << 20  # per worker
+    shed: bool = True
 
 
 class Limits(_Struct, frozen=True, kw_only=True):

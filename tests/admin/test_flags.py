@@ -174,7 +174,7 @@ async def test_flagd_s_file_is_followed_as_it_changes(tmp_path: Path, monkeypatc
         staged.replace(file)
 
     async def follows(expected: tuple[bool, float]) -> None:
-        for _ in range(200):
+        for _ in range(3000):
             await world.look()
             if world.now == expected:
                 return

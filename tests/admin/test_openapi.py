@@ -100,20 +100,20 @@ def address(proxy: Supervised) -> str:
 @SCHEMA.exclude(path=list(SLOW)).parametrize()
 @settings(QUICK, max_examples=12)
 def test_requests_are_answered_as_the_description_says(case: schemathesis.Case, proxy: Supervised) -> None:
-    case.call_and_validate(base_url=address(proxy), headers=BEARER, checks=checks_of(case))
+    case.call_and_validate(base_url=address(proxy), headers=BEARER, checks=checks_of(case), timeout=60)
 
 
 @SCHEMA.include(path=[path for path in SLOW if path != STREAM]).parametrize()
 @settings(QUICK, max_examples=2)
 def test_what_reads_the_log_answers_as_the_description_says(case: schemathesis.Case, proxy: Supervised) -> None:
-    case.call_and_validate(base_url=address(proxy), headers=BEARER, checks=checks_of(case))
+    case.call_and_validate(base_url=address(proxy), headers=BEARER, checks=checks_of(case), timeout=60)
 
 
 @SCHEMA.include(path=STREAM).parametrize()
 @settings(QUICK, max_examples=1)
 def test_the_stream_begins_as_the_description_says(case: schemathesis.Case, proxy: Supervised) -> None:
     """It has no end: what comes within some seconds is the body that the checks see."""
-    response = case.call(base_url=address(proxy), headers=BEARER, stream=True)
+    response = case.call(base_url=address(proxy), headers=BEARER, stream=True, timeout=60)
     case.validate_response(response, checks=checks_of(case))
     if response.status_code == 200:
         assert response.headers["content-type"] == ["text/event-stream"]

@@ -12,11 +12,11 @@ from typing import Any
 from shadowproxy.settings.snapshot import Admin, Candidate, Limits
 from tests.support.processes import is_alive
 from tests.support.supervised import Supervised
-from tests.support.until import until
+from tests.support.until import LEAST_S, until
 
 
 def get(proxy: Supervised, path: str, **headers: str) -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection(proxy.event("proxy.ready")["admin"], timeout=5)
+    connection = http.client.HTTPConnection(proxy.event("proxy.ready")["admin"], timeout=LEAST_S)
     try:
         connection.request("GET", path, headers=headers)
         response = connection.getresponse()
@@ -75,7 +75,7 @@ def test_not_ready_from_the_signal_on_while_workers_drain(tmp_path: Path) -> Non
         assert json.loads(get(proxy, "/readyz")[1])["reasons"] == ["draining: the proxy is about to end"]
         assert get(proxy, "/livez")[0] == 200
         proxy.signal(signal.SIGTERM)
-        assert proxy.wait(5) == 0
+        assert proxy.wait(15) == 0
 
 
 def test_a_reload_changes_what_it_tells_and_asks_for(tmp_path: Path) -> None:
@@ -98,5 +98,5 @@ def test_without_a_supervisor_it_is_not_ready_and_ends(tmp_path: Path) -> None:
         assert admin["ready"] is True
         proxy.signal(signal.SIGKILL)
         assert get(proxy, "/readyz")[0] == 503
-        proxy.process.wait(5)
+        proxy.process.wait(LEAST_S)
         until(lambda: not any(is_alive(pid) for pid in proxy.seen), 10)

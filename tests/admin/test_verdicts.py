@@ -111,7 +111,7 @@ async def test_a_log_that_stays_as_it_is_is_not_judged_again(tmp_path: Path) -> 
     one = Verdicts(lambda: snapshot_of(tmp_path / "log"), judge)
     one.start()
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await one.changed(0)
             one.hurry()
             await asyncio.sleep(0.5)  # buckets of 0.1 s close meanwhile
@@ -136,7 +136,7 @@ async def test_a_judge_that_fails_leaves_the_last_record(tmp_path: Path) -> None
     one = Verdicts(lambda: snapshot_of(tmp_path / "log"), judge)
     one.start()
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await one.changed(0)
             fails = True
             log.pair()
@@ -176,7 +176,7 @@ async def test_the_deadline_kills(tmp_path: Path) -> None:
     started = time.monotonic()
     with pytest.raises(AskedError, match="within 0 s"):
         await ask(snapshot_of(folder), 0)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30  # and not the 60 that others are given
 
 
 async def test_trouble_is_told_as_a_sentence(tmp_path: Path) -> None:

@@ -34,15 +34,15 @@ def test_the_model_for_large_bodies_takes_all_and_gives_all(tmp_path: Path) -> N
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with pinned(bulk.command(port), None, CLONE, tmp_path / "log", stop_s=2):
         wait_until_answering(port, tmp_path / "log")
-        assert len(opener.open(f"http://127.0.0.1:{port}/down", timeout=20).read()) == bulk.BYTES
-        assert opener.open(f"http://127.0.0.1:{port}/up", b"a" * bulk.BYTES, timeout=20).read() == b"{}"
+        assert len(opener.open(f"http://127.0.0.1:{port}/down", timeout=60).read()) == bulk.BYTES
+        assert opener.open(f"http://127.0.0.1:{port}/up", b"a" * bulk.BYTES, timeout=60).read() == b"{}"
 
 
 @needs_nginx
 def test_nginx_accepts_its_configuration_for_streams(tmp_path: Path) -> None:
     for candidate in (None, 3):
         command = nginx.command(find("nginx") or "", tmp_path, nginx.streaming(tmp_path, 1, 2, candidate))
-        checked = subprocess.run([*command, "-t"], capture_output=True, text=True, timeout=20, check=False)
+        checked = subprocess.run([*command, "-t"], capture_output=True, text=True, timeout=60, check=False)
         assert checked.returncode == 0, checked.stderr
 
 

@@ -37,7 +37,7 @@ def _named(name: str) -> Scenario:
 def test_nginx_accepts_its_configurations(scenario: Scenario, tmp_path: Path) -> None:
     for text in (nginx.models(tmp_path, scenario, 1, 2, 3), nginx.proxy(tmp_path, scenario, 1, 2, 3)):
         command = [*nginx.command(PROGRAM, tmp_path, text), "-t"]
-        checked = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+        checked = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
         assert checked.returncode == 0, checked.stderr
 
 

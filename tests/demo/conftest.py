@@ -25,7 +25,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         [sys.executable, "-m", "shadowproxy.demo.training", str(directory)],
         cwd=ROOT,
         capture_output=True,
-        timeout=100,
+        timeout=200,
         check=True,
     )
     (directory / "measured.json").write_bytes(done.stdout)
@@ -47,12 +47,12 @@ class Served:
         )
         assert self.process.stdout is not None
         line = self.process.stdout.readline().split()
-        assert line[:1] == [b"ready"], self.process.communicate(timeout=10)[1].decode()
+        assert line[:1] == [b"ready"], self.process.communicate(timeout=60)[1].decode()
         self.port = int(line[1])
 
     def end(self) -> int:
         """Let go of its stdin; the exit code."""
-        self.process.communicate(timeout=10)
+        self.process.communicate(timeout=60)
         return self.process.returncode
 
     def kill(self) -> None:

@@ -31,7 +31,7 @@ from shadowproxy.demo.children import Children
 async def main():
     children = Children(Path(sys.argv[1]))
     child = await children.start("it", "patient", [])
-    print(await child.first_line(20), flush=True)
+    print(await child.first_line(60), flush=True)
     await child.wait()
 
 asyncio.run(main())
@@ -54,14 +54,14 @@ async def started(children: Children, modules: Path, source: str, **more: float)
 async def test_the_first_line_is_read(modules: Path) -> None:
     with Children(modules) as children:
         child = await started(children, modules, "print('ready 7')")
-        assert await child.first_line(20) == "ready 7"
+        assert await child.first_line(60) == "ready 7"
 
 
 async def test_an_early_end_is_told_with_its_last_words(modules: Path) -> None:
     with Children(modules) as children:
         child = await started(children, modules, "import sys; print('no luck', file=sys.stderr); sys.exit(3)")
         with pytest.raises(DemoError, match=r"^the player ended \(exit status 3\): no luck$"):
-            await child.first_line(20)
+            await child.first_line(60)
 
 
 async def test_silence_has_an_end(modules: Path) -> None:
@@ -85,7 +85,7 @@ async def test_only_a_lasting_child_must_not_end(modules: Path) -> None:
 async def test_a_child_that_ignores_sigterm_is_killed_with_its_own(modules: Path) -> None:
     with Children(modules) as children:
         child = await started(children, modules, PARENT_OF_ONE, end_within_s=0.2)
-        grandchild = int(await child.first_line(20))
+        grandchild = int(await child.first_line(60))
         assert not await child.stop()
         assert child.ended
     until(lambda: not is_alive(grandchild), what="the grandchild's end")
@@ -95,7 +95,7 @@ async def test_leaving_the_block_lets_a_child_end_by_itself_first(modules: Path)
     source = "import signal, sys; signal.signal(15, lambda *_: sys.exit(7)); print('on', flush=True); signal.pause()"
     with Children(modules) as children:
         child = await started(children, modules, source)
-        await child.first_line(20)
+        await child.first_line(60)
     assert await child.wait() == 7
 
 
@@ -103,7 +103,7 @@ async def test_leaving_the_block_kills_what_is_left(modules: Path, monkeypatch: 
     monkeypatch.setattr("shadowproxy.demo.children._LAST_GRACE_S", 0.2)
     with Children(modules) as children:
         child = await started(children, modules, PARENT_OF_ONE)
-        grandchild = int(await child.first_line(20))
+        grandchild = int(await child.first_line(60))
     assert await child.wait() == -signal.SIGKILL
     until(lambda: not is_alive(grandchild), what="the grandchild's end")
 

@@ -52,7 +52,7 @@ class Demo:
 
     def finish(self) -> str:
         """What it printed, once it has ended."""
-        return self.process.communicate(timeout=100)[0]
+        return self.process.communicate(timeout=200)[0]
 
     @property
     def folder(self) -> Path:
@@ -125,7 +125,7 @@ def test_the_twin_is_silent_the_svm_better_and_the_broken_one_broken(played: tup
     demo, _ = played
     asked = [sys.executable, "-m", "shadowproxy", "report", str(demo.folder / "pairs"), "--format", "json"]
     asked += ["--labels", str(demo.folder / "labels.csv"), "--on", "id", "-c", str(demo.folder / "shadowproxy.yaml")]
-    done = subprocess.run(asked, cwd=ROOT, capture_output=True, timeout=60, check=False)
+    done = subprocess.run(asked, cwd=ROOT, capture_output=True, timeout=200, check=False)
     assert done.returncode == 1  # FAIL, because of the broken one
     svm, broken = (json.loads(done.stdout)["candidates"][name] for name in ("svm", "broken"))
     assert 0.01 < svm["disagreement"]["estimate"] < 0.06
@@ -150,7 +150,7 @@ def test_each_command_that_it_proposes_works(played: tuple[Demo, str]) -> None:
     commands = [shlex.split(line) for line in lines if line.startswith("  ") and "#" not in line]
     assert len(commands) == 3
     for words in commands:
-        done = subprocess.run(words, cwd=demo.home, env=demo.environment, capture_output=True, timeout=60, check=False)
+        done = subprocess.run(words, cwd=demo.home, env=demo.environment, capture_output=True, timeout=200, check=False)
         assert done.returncode in (0, *([3] if "report" in words else [])), done.stderr  # 3: not decided yet
         assert done.stdout
 
@@ -187,11 +187,11 @@ def test_told_twice_it_stops_at_once(tmp_path: Path) -> None:
 
 
 def test_kept_running_it_reports_and_goes_on_until_ctrl_c(tmp_path: Path) -> None:
-    with running(tmp_path, "--duration", "2", "--keep-running") as demo:
+    with running(tmp_path, "--duration", "5", "--keep-running") as demo:
         demo.wait_for("Ctrl-C ends them.")
         dashboard = re.search(r"The dashboard: (http://127\.0\.0\.1:\d+/)", demo.told.read_text())
         assert dashboard is not None
-        with urllib.request.urlopen(dashboard[1], timeout=10) as page:
+        with urllib.request.urlopen(dashboard[1], timeout=60) as page:
             assert b"<title>shadowproxy</title>" in page.read()
         before = (demo.folder / "labels.csv").stat().st_size
         until(lambda: (demo.folder / "labels.csv").stat().st_size > before, 20, "more traffic")

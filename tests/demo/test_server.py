@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import statistics
 import subprocess
 import sys
 import time
@@ -28,7 +27,7 @@ INFER = "/v2/models/digits/infer"
 
 def call(server: Served, path: str, body: bytes | None = None) -> tuple[int, Any]:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{path}", body, timeout=10) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{path}", body, timeout=60) as answer:
             return answer.status, json.loads(answer.read())
     except urllib.error.HTTPError as e:
         return e.code, json.loads(e.read())
@@ -86,7 +85,7 @@ def test_a_bad_request_is_400(production: Served) -> None:
 def test_the_broken_one_takes_a_third_longer(production: Served, broken: Served, trained: Path) -> None:
     body = request_body(read_traffic(trained).pixels[:1])
     times: dict[int, list[float]] = {production.port: [], broken.port: []}
-    connections = {port: HTTPConnection("127.0.0.1", port, timeout=10) for port in times}
+    connections = {port: HTTPConnection("127.0.0.1", port, timeout=60) for port in times}
     for _ in range(40):
         for port, connection in connections.items():
             started = time.perf_counter()
@@ -95,9 +94,10 @@ def test_the_broken_one_takes_a_third_longer(production: Served, broken: Served,
             times[port].append(time.perf_counter() - started)
     for connection in connections.values():
         connection.close()
-    usual, slow = (statistics.median(times[port]) for port in times)
-    assert min(times[production.port]) >= FLOOR_S - 0.001  # the loop's timers round to 1 ms
-    assert slow - usual > 0.3 * FLOOR_S - 0.001
+    # The quickest of each: a busy machine only adds. The loop's timers round to 1 ms.
+    usual, slow = (min(times[port]) for port in times)
+    assert usual >= FLOOR_S - 0.001
+    assert slow >= 1.3 * FLOOR_S - 0.001
 
 
 def test_it_ends_with_its_parent(trained: Path) -> None:
@@ -108,13 +108,13 @@ def test_it_ends_with_its_parent(trained: Path) -> None:
 def test_it_ends_when_told(trained: Path, number: signal.Signals) -> None:
     server = Served(trained / LOGISTIC, "1")
     server.process.send_signal(number)
-    assert server.process.wait(timeout=10) == 0
+    assert server.process.wait(timeout=60) == 0
     server.kill()
 
 
 def test_a_taken_port_is_an_error(trained: Path, taken_port: int) -> None:
     command = [sys.executable, "-m", "shadowproxy.demo.server", "--model", str(trained / LOGISTIC)]
     more = ["--version", "1", "--port", str(taken_port)]
-    done = subprocess.run([*command, *more], cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run([*command, *more], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode != 0
     assert "address already in use" in done.stderr

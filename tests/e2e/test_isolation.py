@@ -15,6 +15,7 @@ from tests.support.client import Client, get, post
 from tests.support.load import Load, returns_the_body
 from tests.support.processes import forget_memory_peak, memory_peak
 from tests.support.proxy import Proxy, reserve
+from tests.support.until import LEAST_S
 from tests.support.upstream import Connection, Request, Upstream, replies, response
 
 BLOCK = b"a" * 65536
@@ -81,6 +82,7 @@ CANDIDATES = {
     "closes": replies(response(b"{}", "Connection: close"), "close"),
 }
 OVER_TLS = {"closes"}
+NEVER_WHOLE = {"hangs", "trickles", "unread", "large"}  # only these are given up: the others may take their time
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +109,7 @@ def test_every_bad_candidate_at_once(tmp_path: Path, candidates: dict[str, Upstr
                 {
                     "name": name,
                     "url": url,
-                    "timeout": "1s",
+                    "timeout": "1s" if name in NEVER_WHOLE else "60s",
                     "answer_up_to": "1MiB",
                     "max_in_flight": 20,
                     "tls": {"verify": False},
@@ -138,7 +140,7 @@ def test_every_bad_candidate_at_once(tmp_path: Path, candidates: dict[str, Upstr
         "trickles": {"timeout"},
         "slow": {"complete"},
         "unread": {"timeout"},
-        "closes": {"complete"},
+        "closes": {"complete", "connect_error"},  # a handshake has one second
     }
     for name, outcomes in expected.items():
         assert log.total(name, "requests") == total
@@ -197,32 +199,39 @@ def test_requests_of_no_route_are_proxied_and_counted(tmp_path: Path) -> None:
 
 def test_one_copy_in_flight_at_a_time(tmp_path: Path) -> None:
     with Upstream() as production, Upstream(hangs) as candidate:
-        settings = {"production": production, "max_in_flight": 1, "timeout": "2s"}
+        settings = {"production": production, "max_in_flight": 1, "timeout": "60s"}
         with mirrored(tmp_path, candidate, **settings) as proxy, Client(proxy.address) as client:
             for _ in range(10):
                 assert client.ask(post("/")).status == 200
+            candidate.wait_requests(1)
+            candidate.drop_connections()
             log = proxy.stop()
         assert len(candidate.requests) == 1
     assert log.reasons("v2", "dropped") == {"in_flight": 9}
-    assert log.reasons("v2", "finished") == {"timeout": 1}
+    assert log.total("v2", "finished") == 1
 
 
 def test_a_breaker_opens_and_closes_again(tmp_path: Path) -> None:
     with Upstream() as production, Upstream(lambda connection, request: connection.reset()) as candidate:
-        breaker = {"failures": 3, "window": "10s", "probe": "500ms"}
+        probe_s = 0.5
+        breaker = {"failures": 3, "window": "1h", "probe": f"{probe_s}s"}
         with mirrored(tmp_path, candidate, production=production, breaker=breaker) as proxy:
             with Client(proxy.address) as client:
-                for number in range(20):
+                for number in range(3):
+                    since = time.monotonic()
                     assert client.ask(post(f"/bad/{number}")).status == 200
-                    proxy.wait_pairs(min(number + 1, 3))
-                assert len(candidate.requests) == 3, "the breaker did not open"
+                    proxy.wait_pairs(number + 1)
+                for number in range(3, 40):
+                    assert client.ask(post(f"/bad/{number}")).status == 200
+                probes = (time.monotonic() - since) // probe_s
+                assert len(candidate.requests) <= 3 + probes < 40, "the breaker did not open"
                 candidate.handler = replies(response(b"{}"))
-                deadline = time.monotonic() + 10
+                deadline = time.monotonic() + LEAST_S
                 while len(candidate.requests) < 10:
                     assert client.ask(post("/good")).status == 200
                     assert time.monotonic() < deadline, "the breaker does not close"
             log = proxy.stop()
-    assert set(log.reasons("v2", "dropped")) == {"breaker_open"}
+    assert log.reasons("v2", "dropped")["breaker_open"] > 0
     assert log.reasons("v2", "finished")["complete"] >= 7
 
 
@@ -236,7 +245,7 @@ def test_a_timed_out_copy_is_given_up_on_time(tmp_path: Path) -> None:
         assert client.ask(post("/")).status == 200
         (pair,) = proxy.wait_pairs(1).pairs
     assert pair["shadow"]["outcome"] == "timeout"
-    assert 490 <= pair["shadow"]["timing_ms"]["total"] <= 1500
+    assert 490 <= pair["shadow"]["timing_ms"]["total"] <= 4500  # where nothing is set it would be 5 s at the least
     assert pair["comparison"]["censored"] is False
 
 

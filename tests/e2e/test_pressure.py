@@ -86,6 +86,7 @@ def test_a_worker_without_cpu_quota_sheds_copies_and_no_answers(tmp_path: Path) 
         config = {
             "production": {"url": production.url},
             "candidates": [{"name": "v2", "url": candidate.url, "max_in_flight": 1000}],
+            "mirror": {"shed": True},
         }
         # The whole proxy lives in the group from its start: a worker looks where it is only once.
         with Proxy(tmp_path, config, start=False) as proxy:

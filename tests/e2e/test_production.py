@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.client import Answer, Client, ask, get, post
 from tests.support.proxy import Proxy, reserve
-from tests.support.until import until
+from tests.support.until import LEAST_S, until
 from tests.support.upstream import Connection, Handler, Request, Upstream, echo, replies, response
 
 
@@ -57,7 +57,7 @@ def test_refused_is_502(tmp_path: Path) -> None:
 
 def test_no_answer_to_a_connect_is_a_failure_in_time(tmp_path: Path) -> None:
     with black_hole() as url, Proxy(tmp_path, config(url, timeouts={"connect": "300ms"})) as proxy:
-        answer = ask(proxy.address, get("/"), timeout_s=5)
+        answer = ask(proxy.address, get("/"))
         assert (answer.status, answer.kind) in {(504, "timeout"), (502, "connect_error")}
 
 
@@ -192,7 +192,7 @@ def test_busy_production_is_503_without_a_copy(tmp_path: Path) -> None:
     go = threading.Event()
 
     def waits(connection: Connection, request: Request) -> None:
-        assert go.wait(20)
+        assert go.wait(LEAST_S)
         echo(connection, request)
 
     with Upstream(waits) as production, Upstream() as candidate:
@@ -219,10 +219,10 @@ def test_who_waits_for_busy_production_is_served_in_turn(tmp_path: Path) -> None
     release = threading.Semaphore(0)
 
     def waits(connection: Connection, request: Request) -> None:
-        assert release.acquire(timeout=20)
+        assert release.acquire(timeout=LEAST_S)
         echo(connection, request)
 
-    settings = config("", connections=2, timeouts={"connect": "10s"})
+    settings = config("", connections=2, timeouts={"connect": "60s"})
     with Upstream(waits) as production:
         settings["production"]["urls"] = [production.url]
         with Proxy(tmp_path, settings) as proxy:

@@ -14,7 +14,7 @@ from tests.support.client import Client, get, post
 from tests.support.message import Body, body_pieces, response_framing
 from tests.support.processes import forget_memory_peak, memory_peak, open_files
 from tests.support.proxy import Proxy
-from tests.support.until import settles, until
+from tests.support.until import LEAST_S, settles, until
 from tests.support.upstream import Connection, Handler, Request, Upstream, echo, replies, response
 
 MIB = 1 << 20
@@ -74,7 +74,7 @@ class Turns:
     def __call__(self, connection: Connection, request: Request) -> None:
         connection.read_body(request)
         connection.send(self._head)
-        while self._go.acquire(timeout=20) and (piece := self._pieces.pop(0)):
+        while self._go.acquire(timeout=LEAST_S) and (piece := self._pieces.pop(0)):
             connection.send(b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked else piece)
         if self._chunked:
             connection.send(b"0\r\n\r\n")
@@ -149,7 +149,7 @@ def test_production_sees_part_one_before_the_client_sends_part_two(bench: Bench,
         client.send(get("/upload", framing, method="POST"))
         for part in parts:
             client.send(b"%x\r\n%b\r\n" % (len(part), part) if chunked else part)
-            assert seen.acquire(timeout=10), f"{part!r} did not reach production"
+            assert seen.acquire(timeout=LEAST_S), f"{part!r} did not reach production"
         if chunked:
             client.send(b"0\r\n\r\n")
         assert b"part 19." in client.read().data
@@ -283,7 +283,7 @@ def test_production_that_does_not_read_stops_the_client(bench: Bench) -> None:
     go = threading.Event()
 
     def stalls(connection: Connection, request: Request) -> None:
-        assert go.wait(30)
+        assert go.wait(LEAST_S)
         connection.read_body(request)
         connection.send(response(b"%d" % request.body.length))
 
@@ -376,6 +376,11 @@ def test_a_client_that_leaves_while_production_stalls_is_noticed(bench: Bench) -
     settles(lambda: connection.sent, what="production's sending")
     client.reset()
     until(lambda: connection.ended or connection.is_closed, 5, "the end of production's connection")
+    sent = connection.sent
+    bench.serve(echo)
+    with bench.client() as another:
+        assert another.ask(get("/after")).status == 200
+    assert connection.sent == sent, "production is read on for nobody"
 
 
 def test_a_client_that_leaves_during_its_upload(bench: Bench) -> None:
@@ -438,7 +443,7 @@ def test_an_early_refusal_reaches_a_client_in_the_middle_of_its_upload(
             answer = client.read()
             assert (answer.status, answer.data, answer.kind) == (413, b"too large", ""), f"attempt {attempt}"
             assert answer.head.get(b"x-from") == b"production"
-            client.wait_end(5)
+            client.wait_end()
 
 
 # -- upgrades ------------------------------------------------------------------------------------------------------
@@ -473,7 +478,7 @@ def test_a_websocket_is_a_tunnel(bench: Bench) -> None:
             client.send(b"frame %d;" % number)
             assert client.wire.through(b";") == b"FRAME %d;" % number
         client.send(b"bye.")
-        assert client.wait_end(5) == "fin"
+        assert client.wait_end() == "fin"
     (request,) = bench.production.requests[seen:]
     assert (request.get(b"upgrade") or b"").lower() == b"websocket"
     assert (request.get(b"connection") or b"").lower() == b"upgrade"
@@ -487,7 +492,7 @@ def test_bytes_behind_a_websocket_head_wait_for_the_101(bench: Bench) -> None:
 
     def waits(connection: Connection, request: Request) -> None:
         arrived.set()
-        assert go.wait(10)
+        assert go.wait(LEAST_S)
         assert not connection.wire.buffer
         assert not select.select([connection.wire.sock], [], [], 0)[0], "bytes came before the 101"
         upper(connection, request)
@@ -495,7 +500,7 @@ def test_bytes_behind_a_websocket_head_wait_for_the_101(bench: Bench) -> None:
     bench.serve(waits)
     with bench.client() as client:
         client.send(get("/socket", *SOCKET) + b"early;")
-        assert arrived.wait(10)
+        assert arrived.wait(LEAST_S)
         client.send(b"more;")
         go.set()
         assert client.read_head().line.startswith(b"HTTP/1.1 101")

@@ -77,7 +77,7 @@ def test_bombs_cost_what_is_allowed(codings: str) -> None:
     before = time.process_time()
     decoded = decode(bomb, codings, LIMIT)
     # Unpacked whole, 200 MiB take a second; the inner layers of a nested one are cut off and so refused or truncated.
-    assert time.process_time() - before < 0.2
+    assert time.process_time() - before < 0.5
     assert decoded.body is None or (len(decoded.body) <= LIMIT and decoded.truncated)
 
 

@@ -189,6 +189,8 @@ async def test_a_converter_that_dies_is_told_of_and_followed_by_another(number: 
     scene.converting.tick()
     await scene.until("log.segment_converted")
     await scene.converting.close()
+    assert scene.events == ["log.converter_ended", "log.segment_converted"]
+    assert forms(tmp_path) == {COLUMNS: 1}
 
 
 def test_a_hold_is_a_message_that_a_recorder_knows(tmp_path: Path) -> None:

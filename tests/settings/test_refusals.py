@@ -27,7 +27,7 @@ ROWS = [
     ("listn: :1", "2: listn: unknown key; did you mean listen?"),
     ("url: http://x:1", "2: url: unknown key; did you mean production.url or twin.url or candidates.url?"),
     ("mirror:\n  methds: [POST]", "3: mirror.methds: unknown key; did you mean methods?"),
-    ("mirror: {x: 1}", "2: mirror.x: unknown key; expected one of methods, max_buffered"),
+    ("mirror: {x: 1}", "2: mirror.x: unknown key; expected one of methods, max_buffered, shed"),
     ("candidates: [{name: a, url: 'http://a:1', Sample: 1%}]",
      "2: candidates[0].Sample: unknown key; did you mean sample?"),
     ("twin: {url: 'http://t:1', gates: []}", "2: twin.gates: unknown key; did you mean gates or candidates.gates?"),

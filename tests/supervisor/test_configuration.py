@@ -52,7 +52,7 @@ def test_the_limit_of_open_files_is_raised_to_the_hard_one() -> None:
         "hard = min(r.getrlimit(r.RLIMIT_NOFILE)[1], 3000); r.setrlimit(r.RLIMIT_NOFILE, (64, hard));"
         "print(raise_limit() == hard == r.getrlimit(r.RLIMIT_NOFILE)[0])"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20, check=True)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout == "True\n"
     assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] != 64
 

@@ -53,14 +53,15 @@ def test_the_delay_is_told_to_workers_and_a_second_signal_ends_it(tmp_path: Path
         until(lambda: len(proxy.said("worker", "drain 7 30")) == 2, 5)
         assert proxy.process.poll() is None
         proxy.signal(signal.SIGTERM)
-        assert proxy.wait(5) == 0
+        assert proxy.wait(20) == 0
         proxy.event("stop.at_once")
         assert proxy.said("recorder", "drain") == []
 
 
 def test_who_does_not_drain_in_time_is_killed(tmp_path: Path) -> None:
     limits = Limits(drain_delay=0.0, drain=0.2)
-    with Supervised(tmp_path, behave={"admin": "never drains"}, limits=limits, patience={"admin_drain": 0.2}) as proxy:
+    patience = {"admin_drain": 0.2, "farewell": 2.0}
+    with Supervised(tmp_path, behave={"admin": "never drains"}, limits=limits, patience=patience) as proxy:
         proxy.ready().signal(signal.SIGTERM)
         assert proxy.wait() == 0
         proxy.event("admin.drain_forced")
@@ -74,7 +75,7 @@ def test_the_recorder_is_still_replaced_while_workers_drain(tmp_path: Path) -> N
         os.kill(proxy.pids("recorder")[0], signal.SIGKILL)
         proxy.event("recorder.ready", restarts=1)
         proxy.signal(signal.SIGINT)
-        assert proxy.wait(5) == 0
+        assert proxy.wait(20) == 0
 
 
 def test_a_new_connection_is_refused_once_the_workers_have_gone(tmp_path: Path) -> None:
@@ -85,7 +86,7 @@ def test_a_new_connection_is_refused_once_the_workers_have_gone(tmp_path: Path) 
         with socket.socket() as client:
             assert client.connect_ex((host, int(port))) != 0
         proxy.signal(signal.SIGTERM)
-        assert proxy.wait(5) == 0
+        assert proxy.wait(20) == 0
 
 
 def test_the_supervisors_own_death_leaves_no_process(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 from tests.support.processes import is_alive
-from tests.support.supervised import Supervised
-from tests.support.until import until
+from tests.support.supervised import SILENCE, Supervised
+from tests.support.until import LEAST_S, until
 
 
 def test_every_child_gets_the_configuration_with_the_real_ports(tmp_path: Path) -> None:
@@ -21,13 +21,13 @@ def test_every_child_gets_the_configuration_with_the_real_ports(tmp_path: Path) 
         assert proxy.ask().startswith("worker ")
 
 
-def test_a_killed_child_of_each_role_is_replaced_within_three_seconds(tmp_path: Path) -> None:
+def test_a_killed_child_of_each_role_is_replaced(tmp_path: Path) -> None:
     with Supervised(tmp_path) as proxy:
         proxy.ready()
         for role in ("worker", "recorder", "admin"):
             [victim, *others] = proxy.pids(role)
             os.kill(victim, signal.SIGKILL)
-            proxy.event(f"{role}.ready", within_s=3, restarts=1)
+            proxy.event(f"{role}.ready", restarts=1)
             assert "SIGKILL" in proxy.event(f"{role}.ended", pid=victim)["why"]
             assert set(others) < set(proxy.pids(role))
         assert len(proxy.said("worker", "began")) == 3  # recorder and admin stopped no worker
@@ -35,26 +35,26 @@ def test_a_killed_child_of_each_role_is_replaced_within_three_seconds(tmp_path: 
 
 
 def test_a_worker_that_hangs_is_killed_and_replaced(tmp_path: Path) -> None:
-    with Supervised(tmp_path, patience={"other_silence": 30.0}) as proxy:
+    with Supervised(tmp_path, patience=SILENCE) as proxy:
         proxy.ready()
         worker, recorder = proxy.pids("worker")[0], proxy.pids("recorder")[0]
         for pid in (worker, recorder):
             os.kill(pid, signal.SIGSTOP)
         assert proxy.event("worker.killed", pid=worker)["why"] == "no heartbeat for 2.5 s"
-        proxy.event("worker.ready", within_s=3, restarts=1)
+        proxy.event("worker.ready", restarts=1)
         assert not is_alive(worker)
         assert is_alive(recorder)  # a recorder may wait for a disk
         os.kill(recorder, signal.SIGCONT)
 
 
 def test_children_are_not_judged_by_a_time_in_which_the_supervisor_did_not_run(tmp_path: Path) -> None:
-    with Supervised(tmp_path) as proxy:
+    with Supervised(tmp_path, patience=SILENCE) as proxy:
         proxy.ready()
         group = [proxy.process.pid, *proxy.pids("worker")]
         for pid in group:
             os.kill(pid, signal.SIGSTOP)
         stopped_at = time.monotonic()
-        until(lambda: time.monotonic() - stopped_at > 3.5, 10)  # longer than worker_silence
+        until(lambda: time.monotonic() - stopped_at > 3.5)  # longer than worker_silence
         for pid in group:
             os.kill(pid, signal.SIGCONT)
         os.kill(proxy.pids("admin")[0], signal.SIGKILL)
@@ -73,7 +73,7 @@ def test_what_waits_in_a_dead_workers_queue_is_served_by_its_successor(tmp_path:
         asking = threading.Thread(target=lambda: answers.append(proxy.ask()))
         asking.start()
         os.kill(victim, signal.SIGKILL)
-        asking.join(10)
+        asking.join(LEAST_S)
         assert len(answers) == 1
         assert answers[0].split()[:2] == ["worker", "0"]
         assert answers[0].split()[2] != str(victim)
@@ -105,8 +105,12 @@ def test_recorder_and_admin_that_cannot_start_stop_no_worker(tmp_path: Path) -> 
         proxy.ready()
         assert proxy.ask().startswith("worker ")
         assert proxy.event("admin.failed")["why"] == "the disk is on fire"
-        waits = [e["restart_in_s"] for e in proxy.events if e["event"] == "recorder.ended"]
-        assert waits[:3] == [0.0, 0.05, 0.1]  # at once, then first_backoff, then twice that
+
+        def waits() -> list[float]:
+            return [e["restart_in_s"] for e in list(proxy.events) if e["event"] == "recorder.ended"]
+
+        until(lambda: len(waits()) >= 3, what="three ends of the recorder")
+        assert waits()[:3] == [0.0, 0.05, 0.1]  # at once, then first_backoff, then twice that
         proxy.behave(recorder="well")
         proxy.event("recorder.ready")
 
@@ -129,7 +133,7 @@ def test_a_file_named_like_the_standard_library_breaks_no_child(tmp_path: Path) 
         assert "" not in environment()["PYTHONPATH"].split(":")
         python = COMMANDS["worker"][:-2]
         launcher = Launcher({"worker": [*python, "-c", "import asyncio, shadowproxy.wire.child; print('fine')"]})
-        assert launcher.start("worker", (), ()).wait(20) == 0
+        assert launcher.start("worker", (), ()).wait(LEAST_S) == 0
     finally:
         os.chdir(before)
         os.environ.clear()

@@ -63,7 +63,8 @@ def test_what_takes_a_restart_is_said(tmp_path: Path, changes: dict[str, object]
     ],
 )
 def test_one_that_cannot_prepare_aborts_all(tmp_path: Path, role: str, behaviour: str, problem: str) -> None:
-    with Supervised(tmp_path, behave={role: behaviour}, patience={"prepare": 3.0}, workers=1) as proxy:
+    patience = {"prepare": 3.0} if behaviour == "silent in prepare" else {}
+    with Supervised(tmp_path, behave={role: behaviour}, patience=patience, workers=1) as proxy:
         proxy.ready()
         proxy.configure(workers=1, **NEW)
         proxy.signal(signal.SIGHUP)
@@ -75,7 +76,7 @@ def test_one_that_cannot_prepare_aborts_all(tmp_path: Path, role: str, behaviour
 
 def test_a_life_that_begins_during_a_reload_follows(tmp_path: Path) -> None:
     """One child holds the preparation up while another dies and is replaced with the old generation."""
-    with Supervised(tmp_path, behave={"admin": "prepares late"}, patience={"prepare": 10.0}) as proxy:
+    with Supervised(tmp_path, behave={"admin": "prepares late"}, patience={"prepare": 40.0}) as proxy:
         proxy.ready()
         first = proxy.pids("recorder")[0]
         proxy.behave(recorder="late")

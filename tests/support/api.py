@@ -51,10 +51,16 @@ class Api:
             connection.close()
 
     def get(self, path: str, **headers: str) -> Any:
-        """The body of a 200."""
-        said = self.ask("GET", path, **headers)
-        assert said.status == 200, said
-        return said.body
+        """The body of a 200; a 503 is asked again, for on a busy machine the supervisor answers late."""
+        asked: list[Said] = []
+
+        def is_told() -> bool:
+            asked.append(self.ask("GET", path, **headers))
+            return asked[-1].status != 503
+
+        until(is_told, what=f"GET {path}", step_s=0.1)
+        assert asked[-1].status == 200, asked[-1]
+        return asked[-1].body
 
     def post(self, path: str, body: Any = None, **headers: str) -> Said:
         return self.ask("POST", path, body, **headers)

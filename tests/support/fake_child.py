@@ -111,7 +111,8 @@ class FakeChild:
             for number, verb in enumerate(("status", "readiness", "dance", "reload"), start=1):
                 self.child.send(Ask(number, verb))
         elif self.behaviour == "leaves an orphan":
-            os.system("sleep 0.5 &")  # the shell ends at once: whoever is PID 1 inherits the rest
+            # The shell ends at once: whoever is PID 1 inherits the rest, which ends when it is told to.
+            os.system(f"(until test -e '{self.journal}.end'; do sleep 0.05; done) &")
         elif self.behaviour == "hangs up":
             asyncio.get_running_loop().call_later(0.3, self.child.close)
 

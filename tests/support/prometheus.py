@@ -55,7 +55,7 @@ class Prometheus:
 
     def _get(self, path: str) -> bytes | None:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}{path}", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}{path}", timeout=60) as answer:
                 return bytes(answer.read())
         except urllib.error.HTTPError as e:
             return None if e.code == 503 else e.read()

@@ -28,8 +28,11 @@ from tests.support.until import until
 _ROOT = Path(__file__).resolve().parents[2]
 _ROLES = {"worker": "shadowproxy.proxy", "recorder": "shadowproxy.recorder", "admin": "shadowproxy.admin"}
 
-# What a test proxy does unlike the defaults: it ends at once, and its log is written at once.
+# What a test proxy does unlike the defaults: it ends at once, its log is written at once, and it bears a machine on
+# which tests want more than there is: no copy is given up for that, and a handshake may take its time.
 _QUICK: dict[str, Any] = {
+    "production": {"timeouts": {"connect": "10s"}},
+    "mirror": {"shed": False},
     "limits": {"drain_delay": "0s"},
     "pairs": {"flush": "50ms"},
     "statistics": {"warmup": "0s"},
@@ -104,7 +107,7 @@ class Proxy:
 
     # -- start, stop -----------------------------------------------------------------------------------------------
 
-    def start(self, ready_within_s: float = 20.0) -> None:
+    def start(self, ready_within_s: float = 60.0) -> None:
         command = [sys.executable, "-m", "shadowproxy", "run", "-c", str(self.file), "--log-format", "json"]
         self.process = subprocess.Popen(
             command,
@@ -130,7 +133,7 @@ class Proxy:
             self._stderr.append(line.rstrip("\n"))
         process.stdout.close()
 
-    def wait_ready(self, within_s: float = 20.0) -> None:
+    def wait_ready(self, within_s: float = 60.0) -> None:
         deadline = time.monotonic() + within_s
         while self.admin_status("/readyz") != 200:
             assert self.pid_is_alive, f"the proxy ended before it was ready:\n{self.stderr}"
@@ -142,7 +145,7 @@ class Proxy:
         self._note_family()
         (os.killpg if group else os.kill)(self.pid, number)
 
-    def wait(self, within_s: float = 40.0) -> int:
+    def wait(self, within_s: float = 60.0) -> int:
         """The exit code, once the parent and all that it started are gone."""
         assert self.process is not None
         try:
@@ -155,12 +158,12 @@ class Proxy:
         until(lambda: not self._left(), 5, f"processes left behind: {left}")
         return code
 
-    def stop(self, within_s: float = 40.0) -> Log:
+    def stop(self, within_s: float = 60.0) -> Log:
         """SIGTERM, and everything that a run owes at its end."""
         self.signal(signal.SIGTERM)
         return self.end(within_s)
 
-    def end(self, within_s: float = 40.0) -> Log:
+    def end(self, within_s: float = 60.0) -> Log:
         """Wait for a good end that somebody else asked for, and assert what a run owes."""
         code = self.wait(within_s)
         self.process = None
@@ -178,7 +181,7 @@ class Proxy:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 continue
-        self.process.wait(10)
+        self.process.wait(40)
         until(lambda: not self._left(), 10, "killed processes are still there")
         self.process = None
 
@@ -258,7 +261,7 @@ class Proxy:
         ]
         assert not loud, "\n".join(loud)
 
-    def admin_get(self, path: str, timeout_s: float = 5.0) -> tuple[int, bytes]:
+    def admin_get(self, path: str, timeout_s: float = 20.0) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection(*self.admin_address, timeout=timeout_s)
         try:
             connection.request("GET", path)
@@ -275,8 +278,12 @@ class Proxy:
             return 0
 
     def status(self) -> dict[str, Any]:
-        """The page /api/v1/status."""
-        told: dict[str, Any] = json.loads(self.admin_get("/api/v1/status")[1])
+        """The page /api/v1/status, once there is one: where the supervisor is late, the admin says so instead."""
+        return until(self._status, what="the status")
+
+    def _status(self) -> dict[str, Any]:
+        status, body = self.admin_get("/api/v1/status")
+        told: dict[str, Any] = json.loads(body) if status == 200 else {}
         return told
 
     def metrics(self) -> dict[str, float]:

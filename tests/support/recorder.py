@@ -31,7 +31,7 @@ from shadowproxy.wire.messages import (
     ToSupervisor,
     pack,
 )
-from tests.support.until import until
+from tests.support.until import LEAST_S, until
 
 _ROOT = Path(__file__).resolve().parents[2]
 _COMMAND = (sys.executable, "-m", "shadowproxy.recorder")
@@ -160,16 +160,16 @@ class RecorderProcess:
             self.snapshot = snapshot
         return error
 
-    def drain(self, within_s: float = 15.0) -> int:
+    def drain(self, within_s: float = LEAST_S) -> int:
         self.send(Drain(0.0, 5.0))
         self.message(Drained, within_s)
         return self.wait(within_s)
 
-    def stop(self, within_s: float = 15.0) -> int:
+    def stop(self, within_s: float = LEAST_S) -> int:
         self.send(Stop())
         return self.wait(within_s)
 
-    def wait(self, within_s: float = 15.0) -> int:
+    def wait(self, within_s: float = LEAST_S) -> int:
         assert self.process is not None
         code = self.process.wait(within_s)
         self._join()
@@ -185,12 +185,12 @@ class RecorderProcess:
             return
         if self.process.poll() is None:
             os.kill(self.process.pid, signal.SIGKILL)
-        self.process.wait(10)
+        self.process.wait(LEAST_S)
         self._join()
 
     def _join(self) -> None:
         if self.control is not None:
             self.control.close()
         for thread in self._threads:
-            thread.join(10)
+            thread.join(LEAST_S)
         self.process = self.control = None

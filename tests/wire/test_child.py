@@ -76,7 +76,7 @@ class Bench:
 
     async def end(self) -> None:
         self.child.close()
-        await asyncio.wait_for(self.child.wait_closed(), 5)
+        await asyncio.wait_for(self.child.wait_closed(), 60)
         self.supervisor.sock.close()
 
 
@@ -183,7 +183,7 @@ def test_heartbeats_to_a_supervisor_that_does_not_read_are_left_out(
 def test_the_supervisors_end_is_told_once(play: Play) -> None:
     async def scenario(bench: Bench) -> None:
         bench.supervisor.sock.shutdown(socket.SHUT_RDWR)
-        await asyncio.wait_for(bench.child.wait_closed(), 5)
+        await asyncio.wait_for(bench.child.wait_closed(), 60)
         bench.child.send(Drained())
         bench.child.close()
         assert bench.orphaned == 1
@@ -195,7 +195,7 @@ def test_the_supervisors_end_is_told_once(play: Play) -> None:
 def test_a_fault_ends_the_socket_and_the_child_is_orphaned(play: Play, nonsense: bytes) -> None:
     async def scenario(bench: Bench) -> None:
         await asyncio.get_running_loop().sock_sendall(bench.supervisor.sock, nonsense)
-        await asyncio.wait_for(bench.child.wait_closed(), 5)
+        await asyncio.wait_for(bench.child.wait_closed(), 60)
         assert bench.orphaned == 1
 
     play(scenario)
@@ -205,7 +205,7 @@ def test_close_lets_the_last_words_out_and_is_no_orphaning(play: Play) -> None:
     async def scenario(bench: Bench) -> None:
         bench.child.send(Drained())
         bench.child.close()
-        await asyncio.wait_for(bench.child.wait_closed(), 5)
+        await asyncio.wait_for(bench.child.wait_closed(), 60)
         await bench.supervisor.until_eof()
         assert bench.supervisor.got == [Drained()]
         assert bench.orphaned == 0
@@ -231,12 +231,12 @@ def test_signals_to_the_group_do_nothing_even_when_they_came_before_the_call() -
         process = subprocess.Popen([sys.executable, "-c", IGNORING], stdout=subprocess.PIPE, text=True)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, old)
-    out, _ = process.communicate(timeout=20)
+    out, _ = process.communicate(timeout=60)
     assert (process.returncode, out) == (0, "alive []\n")
 
 
 async def test_closing_an_unconnected_child_ends_it() -> None:
     child = Child(-1, "admin", 0, lambda message: None, lambda: None)
     child.close()
-    await asyncio.wait_for(child.wait_closed(), 5)
+    await asyncio.wait_for(child.wait_closed(), 60)
     assert child.boot > 0

@@ -42,6 +42,7 @@ class Limits(Section):
 class Mirror(Section):
     methods: tuple[f.Method, ...] = optional(("POST",), "Methods whose requests are mirrored.")
     max_buffered: f.Size = optional("64MiB", "Bytes held for mirroring and recording, per worker.")
+    shed: f.Switch = optional(True, "Whether a worker that lacks CPU gives copies up (`overload`).")
 
 
 class Notify(Section):

@@ -31,7 +31,7 @@ class Receiver:
         return web.Response(status=status, headers={"Location": "/elsewhere"} if status == 302 else {})
 
     async def until(self, true: Callable[[list[Any]], bool]) -> list[Any]:
-        async with asyncio.timeout(10), self.changed:
+        async with asyncio.timeout(60), self.changed:
             await self.changed.wait_for(lambda: true(self.bodies))
         return self.bodies
 

@@ -29,7 +29,7 @@ def reading(*webhooks: Notify, at: float = 0.0, **verdicts: Any) -> Reading:
 
 
 def notifier(state: Path) -> Notifier:
-    return Notifier(str(state), Courier(timeout_s=0.5, pauses_s=(0.0, 0.0)))
+    return Notifier(str(state), Courier(timeout_s=60.0, pauses_s=(0.0, 0.0)))
 
 
 def pending(state: Path) -> list[Any]:
@@ -102,7 +102,7 @@ async def test_a_receiver_that_never_answers_holds_up_nobody(tmp_path: Path) -> 
         hooks = (Notify(url=deaf.url, on=ALL), Notify(url=good.url, on=ALL))
         one = notifier(tmp_path)
         for number, verdict in enumerate(("PASS", "INCONCLUSIVE", "FAIL"), start=1):
-            async with asyncio.timeout(1):
+            async with asyncio.timeout(20):  # a third of what the deaf one is waited for
                 await one.look(reading(*hooks, v2=record(verdict=verdict)))
             bodies = await good.until(lambda bodies, number=number: len(bodies) == number)  # type: ignore[misc]
             assert bodies[-1]["facts"]["verdict"] == verdict
@@ -136,8 +136,10 @@ async def test_a_state_directory_that_cannot_be_written_stops_no_notice(tmp_path
     async with receiving() as receiver:
         one = notifier(tmp_path / "file")
         await one.look(reading(Notify(url=receiver.url, on=ALL), v2=record()))
-        await receiver.until(len)
+        [body] = await receiver.until(len)
         await one.close(5)
+    assert (body["event"], body["facts"]["verdict"]) == ("verdict", "FAIL")
+    assert os.listdir(tmp_path) == ["file"]
 
 
 async def test_without_a_state_directory_nothing_is_written_anywhere(
