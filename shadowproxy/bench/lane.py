@@ -14,6 +14,7 @@ from collections.abc import Callable
 from time import monotonic_ns
 from typing import Final
 
+from shadowproxy.bench.connect import connect
 from shadowproxy.bench.connection import Connection, Streaming
 from shadowproxy.bench.outcome import Outcome, Stream
 from shadowproxy.bench.plan import Plan
@@ -70,14 +71,7 @@ class Lane:
             await self._all_closed.wait()
 
     async def _join(self) -> None:
-        address = self.plan.address
-        _, connection = await self._loop.create_connection(
-            lambda: self._kind(self),
-            address.host,
-            address.port,
-            ssl=self.plan.tls if address.tls else None,
-            server_hostname=address.host if address.tls else None,
-        )
+        _, connection = await connect(self.plan, lambda: self._kind(self))
         self._all.add(connection)
         self._rest(connection, monotonic_ns())
 

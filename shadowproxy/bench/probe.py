@@ -6,6 +6,7 @@ import asyncio
 from time import monotonic_ns
 from typing import Final
 
+from shadowproxy.bench.connect import connect
 from shadowproxy.bench.connection import Connection, Headless, Streaming, Unbounded
 from shadowproxy.bench.plan import Plan
 
@@ -19,14 +20,7 @@ async def kind_of(plan: Plan) -> type[Connection]:
     if request.startswith(b"HEAD "):
         return Headless
     probe = _Probe()
-    address = plan.address
-    transport, connection = await asyncio.get_running_loop().create_connection(
-        lambda: _Probing(probe),
-        address.host,
-        address.port,
-        ssl=plan.tls if address.tls else None,
-        server_hostname=address.host if address.tls else None,
-    )
+    transport, connection = await connect(plan, lambda: _Probing(probe))
     try:
         async with asyncio.timeout(plan.timeout_s):
             now_ns = monotonic_ns()

@@ -15,6 +15,7 @@ from shadowproxy.settings.problem import SettingsError
 
 def main() -> None:
     """Run the command of `sys.argv` and exit with its code."""
+    _open_what_is_closed()
     sys.exit(call(sys.argv[1:]))
 
 
@@ -76,6 +77,17 @@ def _sentence(error: Exception, arguments: list[str]) -> tuple[str, int]:
         return f"error: {place}{error.strerror or error}", TROUBLE
     said = f": {error}" if str(error) else ""
     return f"error: unexpected {type(error).__name__}{said}; --debug shows the traceback", TROUBLE
+
+
+def _open_what_is_closed() -> None:
+    """Started with `<&- >&- 2>&-`: sockets and files must not become a child's stdin, stdout or stderr."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(number, True)
+    os.close(number)
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(1, "w", closefd=False)
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(2, "w", closefd=False)
 
 
 def _forget_stdout() -> None:

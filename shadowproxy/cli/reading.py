@@ -62,7 +62,9 @@ def scope_of(since: str | None = None, until: str | None = None, **more: Any) ->
     now = datetime.now(UTC)
     with told():
         return Scope(
-            since=parse_time(since, now) if since else None, until=parse_time(until, now) if until else None, **more
+            since=parse_time(since, now, "--since") if since is not None else None,
+            until=parse_time(until, now, "--until") if until is not None else None,
+            **more,
         )
 
 

@@ -53,6 +53,9 @@ def command(
 
     if rate is not None and speed is not None:
         raise UsageProblem("--rate and --speed: expected one of them")
+    name, _, url = to.partition("=")
+    if not name or not url:
+        raise UsageProblem(f"--to {to}: expected NAME=URL as in v3=http://127.0.0.1:9004")
     if any(Path(pairs).glob("pairs-*")):
         raise UsageProblem(f"--pairs {pairs}: expected a directory without a log, a replay writes one of its own")
     source = source_of(paths)

@@ -231,9 +231,9 @@ def _scope(
         trial=trial,
         candidate=candidate,
         route=route,
-        since=parse_time(since, now) if since else None,
-        until=parse_time(until, now) if until else None,
-        slice=parse_slice(part) if part else None,
+        since=parse_time(since, now, "--since") if since is not None else None,
+        until=parse_time(until, now, "--until") if until is not None else None,
+        slice=parse_slice(part) if part is not None else None,
     )
 
 

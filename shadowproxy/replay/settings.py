@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ import msgspec
 from shadowproxy.core.trial import trial_id
 from shadowproxy.settings.load import load
 from shadowproxy.settings.overrides import Overrides
+from shadowproxy.settings.problem import SettingsError
 from shadowproxy.settings.snapshot import Snapshot
 
 _RECORDED = "http://recorded.invalid"  # production is not asked
@@ -21,7 +23,11 @@ def snapshot_for(config: str | None, to: str, twin: str | None, folder: str, rec
     `record` is a pair of the log: production's name and version are those that it recorded. Fields that redaction hides
     in the log are not compared: what was hashed then cannot equal what comes now.
     """
-    read = load(config, Overrides(production=_RECORDED, candidates=(to,), twin=twin, pairs=folder)).snapshot
+    try:
+        read = load(config, Overrides(production=_RECORDED, candidates=(to,), twin=twin, pairs=folder)).snapshot
+    except SettingsError as e:
+        given = f"--candidate {to}"
+        raise SettingsError([replace(p, file=f"--to {to}") if p.file == given else p for p in e.problems]) from e
     name = to.partition("=")[0]
     chosen = next(candidate for candidate in read.candidates if candidate.name == name)
     recorded = record.get("production") or {}

@@ -42,8 +42,8 @@ class Trial:
     twin_covers: bool  # the twin was due in every pair, so it is the reference for errors and latency
 
 
-def parse_time(text: str, now: datetime) -> datetime:
-    """RFC 3339 with an offset, or `2h`: so long before `now`. Raises ScopeError."""
+def parse_time(text: str, now: datetime, option: str = "") -> datetime:
+    """RFC 3339 with an offset, or `2h`: so long before `now`. Raises ScopeError, which names `option`."""
     if ago := _AGO.fullmatch(text.strip()):
         return now - timedelta(seconds=float(ago[1]) * _UNITS[ago[2]])
     try:
@@ -51,7 +51,8 @@ def parse_time(text: str, now: datetime) -> datetime:
     except ValueError:
         parsed = None
     if parsed is None or parsed.tzinfo is None:
-        raise ScopeError(f"{text}: expected a time such as 2026-03-01T14:00:00Z, or 2h for the last two hours")
+        place = f"{option} {text}".strip() or "''"
+        raise ScopeError(f"{place}: expected a time such as 2026-03-01T14:00:00Z, or 2h for the last two hours")
     return parsed.astimezone(UTC)
 
 

@@ -276,4 +276,6 @@ def no_pairs(path: str, report: Report) -> str:
     said = [
         f"{plain(candidate.name)}: {largest_reason(candidate.ledger)}" for candidate in report.candidates.values()
     ] or ["nothing, there is none"]
-    return f"no pairs in {plain(path)}; the ledger says: {'; '.join(said)}"
+    left_out = report.sources.torn_lines + report.sources.bad_lines
+    unread = f"; {left_out:,} line(s) are no records of a pair log and were left out" if left_out else ""
+    return f"no pairs in {plain(path)}; the ledger says: {'; '.join(said)}{unread}"

@@ -94,6 +94,8 @@ def reading(paths: Sequence[str], work: Callable[[Source], T]) -> T:
 
 def _expand(named: str) -> list[Path]:
     path = Path(named)
+    if not named:
+        raise SourceMissing("PATH is empty (expected the directory of a pair log, or its files)")
     if path.exists():
         return [path]
     found = sorted(glob.glob(named)) if _PATTERN_SIGNS & set(named) else []

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -119,3 +121,15 @@ async def test_what_is_no_http_is_an_error() -> None:
     async with _serving([b"220 mail ESMTP\r\n"]) as port:
         with pytest.raises(OSError, match="no HTTP"):
             await kind_of(_plan(port))
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_a_server_that_keeps_silent_at_the_handshake_is_given_up_in_time(method: str) -> None:
+    """As one does that speaks no TLS and waits for the rest of a request's head."""
+    async with _serving([SIZED]) as port:
+        plain = _plan(port, method)
+        plan = replace(
+            plain, address=parse(f"https://127.0.0.1:{port}/"), tls=ssl.create_default_context(), timeout_s=0.2
+        )
+        with pytest.raises(OSError, match=r"no connection within 0\.2 s"):
+            await _offered(plan)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -112,3 +113,10 @@ def test_an_interrupt_exits_130_without_a_traceback(tmp_path: Path) -> None:
     out, err = child.communicate(timeout=60)
     os.close(descriptor)
     assert (child.returncode, out, err) == (130, b"", b"")
+
+
+def test_a_command_without_stdin_stdout_and_stderr_ends_like_any_other() -> None:
+    """`<&- >&- 2>&-`, as some daemons are started."""
+    for words, code in (("--version", 0), ("check /nowhere.yaml", 4)):
+        line = f"exec {shlex.quote(sys.executable)} -m shadowproxy {words} <&- >&- 2>&-"
+        assert subprocess.run(["sh", "-c", line], timeout=60, check=False).returncode == code

@@ -182,6 +182,29 @@ def test_trouble_is_one_sentence_and_an_exit_code(
     assert "Traceback" not in captured.err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        ([""], 4, "PATH is empty"),
+        (["--since", "yesterday"], 2, "error: --since yesterday: expected a time"),
+        (["--until", ""], 2, "error: --until: expected a time"),
+        (["--slice", ""], 2, "error: --slice : expected a slice"),
+    ],
+)
+def test_a_variable_of_the_shell_that_is_empty_is_not_overlooked(
+    arguments: list[str], code: int, said: str, path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    monkeypatch.chdir(path)  # where an empty PATH would find a log
+    assert call(["report", *arguments]) == code
+    assert said in capsys.readouterr().err
+
+
+def test_lines_that_are_no_pairs_are_not_taken_for_an_empty_log(tmp_path: Path, capsys: Captured) -> None:
+    (tmp_path / "pairs-1.jsonl").write_text("not a pair\n")
+    assert call(["report", str(tmp_path)]) == 3
+    assert capsys.readouterr().err.endswith("1 line(s) are no records of a pair log and were left out\n")
+
+
 def test_an_unreadable_file_is_named(path: Path, capsys: Captured) -> None:
     (path / "pairs-2.jsonl").symlink_to(path / "gone")
     assert call(["report", str(path)]) == 4

@@ -232,7 +232,8 @@ def test_no_more_than_the_concurrency_is_under_way(log: PairLog, tmp_path: Path)
 @pytest.mark.parametrize(
     ("more", "code", "said"),
     [
-        (["--to", "nameless"], 2, "NAME=URL"),
+        (["--to", "nameless"], 2, "error: --to nameless: expected NAME=URL"),
+        (["--to", "v3=ftp://x"], 2, "--to v3=ftp://x: expected scheme"),
         (["--to", "v3=http://127.0.0.1:1", "--rate", "5", "--speed", "2"], 2, "expected one of them"),
         (["--to", "v3=http://127.0.0.1:1", "--pairs", "LOG"], 2, "expected a directory without a log"),
         (["--to", "v3=http://127.0.0.1:1", "--rate", "0"], 2, "--rate"),
