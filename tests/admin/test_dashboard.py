@@ -99,10 +99,12 @@ def judged(folder: Path) -> dict[str, Any]:
     return msgspec.json.decode(msgspec.json.encode(whole), type=dict[str, Any])
 
 
-def proxy(token: str = "", **more: Any) -> AbstractAsyncContextManager[TestClient[Any, Any]]:
-    """The API over a supervisor that tells `status(**more)` and a history without deployments."""
+def proxy(
+    token: str = "", history: tuple[dict[str, Any], ...] = (), **more: Any
+) -> AbstractAsyncContextManager[TestClient[Any, Any]]:
+    """The API over a supervisor that tells `status(**more)` and a history."""
     told = status(**more)
-    answers = {"readiness": told["readiness"], "history": {"items": []}}
+    answers = {"readiness": told["readiness"], "history": {"items": [*history]}}
     return serving(token, supervisor=lambda ask: Answer(ask.id, True, answers.get(ask.verb, told)))
 
 
@@ -172,6 +174,7 @@ async def test_a_token_is_asked_for_once_and_kept_by_the_tab(tmp_path: Path, mon
         page = await shown(client, seen)
         await expect(page.locator("#entry")).to_be_visible()
         await expect(page.locator("#candidate-v2")).to_have_count(0)
+        await expect(page.locator("#pause-all")).to_be_hidden()  # it could pause nothing
         await page.fill("#token", "wrong")
         await page.keyboard.press("Enter")
         await expect(page.locator("#entry-said")).to_contain_text("Expected")
@@ -179,6 +182,7 @@ async def test_a_token_is_asked_for_once_and_kept_by_the_tab(tmp_path: Path, mon
         await page.keyboard.press("Enter")
         await expect(page.locator("#candidate-v2")).to_be_visible()
         await expect(page.locator("#entry")).to_be_hidden()
+        await expect(page.locator("#pause-all")).to_be_visible()
         await page.reload()
         await expect(page.locator("#candidate-v2")).to_be_visible()
         assert TOKEN not in page.url
@@ -205,3 +209,39 @@ async def test_a_notice_s_link_leads_to_its_candidate() -> None:
         await seen.page.goto(str(client.make_url("/#candidate-v3")))
         await expect(seen.page.locator("#candidate-v3 h2")).to_be_in_viewport()
         assert await seen.page.evaluate("window.scrollY") > 0
+
+
+def deployment(at: str, action: str, **more: Any) -> dict[str, Any]:
+    known = dict.fromkeys(("trial", "verdict", "pairs", "to_verdict_s", "to_promotion_s", "forced", "reason", "share"))
+    return {"v": 1, "at": f"2026-03-02T{at}.000Z", "action": action, "by": "ana", **known, **more}
+
+
+@needs_chromium
+async def test_trials_say_their_days_and_history_its_remarks_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    log = PairLog(tmp_path / "pairs")
+    log.pair(trial="v2-long", at=0)
+    log.pair(trial="v2-long", at=3 * 86400)
+    log.pair(trial="v2-short", at=4 * 86400)
+    log.pair(trial="v2-short", at=4 * 86400 + 60)
+    log.write()
+    forth = {"from": "v1", "to": "v2"}
+    history = (
+        deployment("10:00:00", "ramp_began", share=0.1, forced="it leaks", **forth),
+        deployment("11:00:00", "promoted", forced="it leaks", **forth),
+        deployment("12:00:00", "rolled_back", reason="users complain", **{"from": "v2", "to": "v1"}),
+    )
+    async with proxy(history=history) as client, opened() as seen:
+        page = await shown(client, seen)
+        rows = page.locator("#trials tbody tr")
+        await expect(rows.filter(has_text="v2-long")).to_contain_text(re.compile(r"(2026-\d\d-\d\d).* – (?!\1)2026-"))
+        await expect(rows.filter(has_text="v2-short")).to_contain_text(re.compile(r"2026-.* – \d\d:\d\d:\d\d"))
+        remarks = await page.locator("#history tbody tr td:last-child").all_inner_texts()
+        assert remarks == [
+            "users complain",
+            "forced: it leaks · rolled back 2026-03-02 12:00:00",
+            "forced: it leaks · 10 % of users",
+        ]
+        assert seen.complaints == []

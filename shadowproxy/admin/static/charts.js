@@ -181,6 +181,7 @@ function showApart(chart, record) {
   });
   const { low, high, p50 } = record.latency_ms.difference;
   const between = low === null || low === undefined ? "" : ` (the difference lies between ${milliseconds(low)} and ${milliseconds(high)})`;
-  const median = p50 < 0 ? `${milliseconds(-p50)} less` : `${milliseconds(p50)} more`;
+  const shown = milliseconds(Math.abs(p50));
+  const median = shown === milliseconds(0) ? "as long" : `${shown} ${p50 < 0 ? "less" : "more"}`;
   chart.show(options, data, `Within pairs ${record.name} takes ${median} at the median${between}. Above zero it is slower.`);
 }

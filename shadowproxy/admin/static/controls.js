@@ -31,7 +31,7 @@ function button(name, listener, attributes = {}) {
 
 export class GlobalControls {
   constructor(refused) {
-    this.pause = button("Pause all", (node) => this.toggle(node, refused), { id: "pause-all" });
+    this.pause = button("Pause all", (node) => this.toggle(node, refused), { id: "pause-all", hidden: true });
     this.rollback = button("Roll back …", (node) => this.back(node, refused), { id: "rollback", hidden: true });
     document.getElementById("global").replaceChildren(this.pause, this.rollback);
     this.paused = false;

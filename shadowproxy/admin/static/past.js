@@ -15,13 +15,18 @@ export async function trials() {
       el("th", { scope: "row" }, plain(one.candidate, 40)),
       el("td", {}, el("code", {}, plain(one.trial, 60))),
       el("td", {}, versions(one.production_versions), " → ", versions(one.shadow_versions)),
-      el("td", {}, one.first_ts ? `${moment(one.first_ts)} – ${moment(one.last_ts).slice(11)}` : "no pair yet"),
+      el("td", {}, one.first_ts ? span(moment(one.first_ts), moment(one.last_ts)) : "no pair yet"),
       el("td", { class: "n" }, count(one.pairs)),
       el("td", {}, one.present ? stamp(one.verdict) : el("span", { class: "quiet" }, "over")),
     ),
   );
   const heads = ["candidate", "trial", "versions", "from – to, UTC", { name: "pairs", attributes: { class: "n" } }, "verdict"];
   fill(document.getElementById("trials"), rows.length ? table(heads, rows) : el("p", { class: "quiet" }, "None yet."));
+}
+
+// The day is said once where it is one.
+function span(first, last) {
+  return `${first} – ${last.slice(0, 10) === first.slice(0, 10) ? last.slice(11) : last}`;
 }
 
 function versions(found) {
@@ -46,9 +51,9 @@ export async function history() {
     el(
       "tr",
       {},
-      el("td", {}, moment(one.at)),
-      el("th", { scope: "row" }, words(one.action)),
-      el("td", {}, plain(one.from, 40), " → ", plain(one.to, 40)),
+      el("td", { class: "whole" }, moment(one.at)),
+      el("th", { scope: "row", class: "whole" }, words(one.action)),
+      el("td", { class: "whole" }, plain(one.from, 40), " → ", plain(one.to, 40)),
       el("td", {}, one.verdict ? stamp(one.verdict) : "–"),
       el("td", { class: "n" }, count(one.pairs)),
       el("td", {}, plain(one.by, 60)),
