@@ -477,7 +477,7 @@ class Play:
             else:
                 streams_die = self.generation > MAX_SNAPSHOTS
                 assert player.left or self.faulty or asked.bad or streams_die, f"{asked.number} was cut off"
-        if not player.left and not self.faulty:
+        if not player.left and not self.faulty and self.generation <= MAX_SNAPSHOTS:
             self._check_count(player, got)
 
     def _check_count(self, player: Player, got: list[Got]) -> None:

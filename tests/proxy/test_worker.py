@@ -173,6 +173,21 @@ async def test_a_stream_outlives_seven_reloads_and_not_eight(make: Make) -> None
 # -- shedding and counting
 
 
+async def test_a_late_sweep_lets_the_sockets_be_read_before_anything_expires(make: Make) -> None:
+    world = make(configuration(limits=s.Limits(keep_alive=1.0)))
+    idle, speaking = world.client(), world.client()
+    world.clock.now += 5 * SECOND_NS
+    world.worker._sweep()
+    await turns()
+    assert not idle.transport.closing
+    speaking.send(GET)  # had come meanwhile
+    await asyncio.sleep(0.01)
+    assert world.worker._timer is not None
+    world.worker._timer.cancel()
+    assert idle.transport.closing
+    assert not speaking.transport.closing
+
+
 @pytest.mark.parametrize("shed", [True, False])
 async def test_copies_are_shed_when_two_sweeps_running_were_late(make: Make, shed: bool) -> None:
     world = make(configuration(candidate(), mirror=s.Mirror(shed=shed)))
