@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any, Final
 
 import msgspec
+import orjson
 
 from shadowproxy.compare.assessment import UNFIT, Assessed
-from shadowproxy.compare.diff import MAX_KEPT, NOTHING, Difference, Found, diff
+from shadowproxy.compare.diff import diff
+from shadowproxy.compare.differences import MAX_KEPT, NOTHING, Difference, Found, Run, each
 from shadowproxy.compare.excerpt import excerpt
 from shadowproxy.compare.lift import Form, may_hold_booleans
 from shadowproxy.compare.measures import measure, unchanged
@@ -30,26 +32,41 @@ class Comparison(msgspec.Struct, frozen=True):
     agrees: bool | None
     items: int
     items_disagreeing: int
-    differences: tuple[Difference, ...]
+    kept: tuple[Difference | Run, ...]
     differences_total: int
     metrics: dict[str, float]
     production_prediction: str | None
     shadow_prediction: str | None
     rules: str
 
+    @property
+    def differences(self) -> tuple[Difference, ...]:
+        return each(self.kept)
+
     def as_dict(self, other_key: str = "shadow") -> dict[str, Any]:
         """The contract's keys, in its order; `other_key` names the other side inside differences."""
+        return self._dict([one.as_dict(other_key) for one in self.differences])
+
+    def as_record(self, other_key: str = "shadow") -> dict[str, Any]:
+        """As `as_dict`, for orjson, which takes what is text already as it is."""
+        return self._dict(
+            [
+                # `Difference.as_dict`, written out: a call for each takes as long as all the rest.
+                {"path": one.path, "kind": one.kind, "production": one.production, other_key: one.other}
+                if isinstance(one, Difference)
+                else orjson.Fragment(one.text(other_key))
+                for one in self.kept
+            ]
+        )
+
+    def _dict(self, differences: list[Any]) -> dict[str, Any]:
         return {
             "result": self.result,
             "reason": self.reason,
             "agrees": self.agrees,
             "items": self.items,
             "items_disagreeing": self.items_disagreeing,
-            # `Difference.as_dict`, written out: a call for each takes as long as all the rest.
-            "differences": [
-                {"path": found.path, "kind": found.kind, "production": found.production, other_key: found.other}
-                for found in self.differences
-            ],
+            "differences": differences,
             "differences_total": self.differences_total,
             "metrics": self.metrics,
             "production_prediction": self.production_prediction,
@@ -173,7 +190,7 @@ def _comparison(
         agrees,
         items,
         disagreeing,
-        found.differences,
+        found.kept,
         found.total,
         metrics,
         a.text,

@@ -40,6 +40,8 @@ def json_text(value: Any, limit: int = MAX_TEXT) -> str:
             return cut(orjson.dumps(value).decode(), limit)
         except TypeError:  # an integer beyond 64 bits, or a lone surrogate
             pass
+    if not value or not (value.__class__ is list or value.__class__ is dict):
+        return cut(_scalar(value, limit + 1), limit)
     pieces: list[str] = []
     _write(value, pieces, limit + 1, 0)
     return cut("".join(pieces), limit)
@@ -62,37 +64,38 @@ def number_text(number: float) -> str:
 
 
 def _write(value: Any, pieces: list[str], room: int, depth: int) -> int:
-    """Appends the JSON text of `value` while there is room; returns the room that is left (none: at most 0)."""
-    if isinstance(value, (dict, list)) and value:
-        if depth == _MAX_SHOWN_DEPTH:
-            return _put(_ELLIPSIS, pieces, room)
-        room = _put("{" if isinstance(value, dict) else "[", pieces, room)
-        for position, item in enumerate(value):
-            if room <= 0:
-                return room
-            if position:
-                room = _put(",", pieces, room)
-            if isinstance(value, dict):
-                room = _put(_string(item, room) + ":", pieces, room)
-                room = _write(value[item], pieces, room, depth + 1)
-            else:
-                room = _write(item, pieces, room, depth + 1)
-        return _put("}" if isinstance(value, dict) else "]", pieces, room)
-    return _put(_scalar(value, room), pieces, room)
-
-
-def _put(text: str, pieces: list[str], room: int) -> int:
-    pieces.append(text)
-    return room - len(text)
+    """Appends the JSON text of a container while there is room; returns the room that is left (none: at most 0)."""
+    if depth == _MAX_SHOWN_DEPTH:
+        pieces.append(_ELLIPSIS)
+        return room - 1
+    is_object = value.__class__ is dict
+    before = "{" if is_object else "["
+    for item in value:
+        if room <= 0:
+            return room
+        if is_object:
+            before = f"{before}{_quoted(item[: room + 1])}:"
+            item = value[item]
+        kind = item.__class__
+        if item and (kind is list or kind is dict):
+            pieces.append(before)
+            room = _write(item, pieces, room - len(before), depth + 1)
+        else:
+            text = before + _scalar(item, room)
+            pieces.append(text)
+            room -= len(text)
+        before = ","
+    pieces.append("}" if is_object else "]")
+    return room - 1
 
 
 def _scalar(value: Any, room: int) -> str:
-    if isinstance(value, str):
-        return _string(value, room)
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return number_text(value)
-    return json.dumps(value)
+    """A scalar or an empty container."""
+    kind = value.__class__
+    if kind is str:
+        return _quoted(value[: room + 1])
+    return number_text(value) if kind is int or kind is float else json.dumps(value)
 
 
-def _string(text: str, room: int) -> str:
-    return json.dumps(text[: max(room, 0) + 1], ensure_ascii=False)
+# `json.dumps` makes an encoder for each call that asks for anything but its defaults.
+_quoted: Final = json.JSONEncoder(ensure_ascii=False).encode

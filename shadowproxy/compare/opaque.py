@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from shadowproxy.compare.diff import Difference, Found
+from shadowproxy.compare.differences import Difference, Found
 from shadowproxy.compare.excerpt import MAX_TEXT, cut, excerpt
 from shadowproxy.compare.lift import Form, Lifted
 

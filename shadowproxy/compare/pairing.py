@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import Any
+from typing import Any, Final
 
 
 def by_key(array: list[Any], key: str) -> dict[str | int, tuple[int, Any]] | None:
-    found: dict[str | int, tuple[int, Any]] = {}
-    for index, element in enumerate(array):
-        name = element.get(key) if element.__class__ is dict else None
-        if name.__class__ not in (str, int) or name in found:
-            return None
-        found[name] = index, element
-    return found
+    """Objects, each with its index, by their member `key`; None where one has none, or two have the same."""
+    if not _OBJECTS.issuperset(map(type, array)):
+        return None
+    names = [element.get(key) for element in array]
+    if not _NAMES.issuperset(map(type, names)):
+        return None
+    found = dict(zip(names, enumerate(array), strict=True))
+    return found if len(found) == len(names) else None
+
+
+_OBJECTS: Final = frozenset({dict})
+_NAMES: Final = frozenset({str, int})
 
 
 def _canonical(value: Any) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any, Final, NamedTuple
 
-from shadowproxy.compare import compare
+from shadowproxy.compare import Comparison, compare
 from shadowproxy.core.outcome import TIMEOUT
 from shadowproxy.pairlog.body import NO_BODY, StoredBody
 from shadowproxy.pairlog.record import (
@@ -154,14 +154,22 @@ class _Page:
             front, result, agrees = route.repeats.of(production.assessed, key)
             return _Compared(whole(front, comparison_rest(slower, censored, rules.digest)), result, agrees)
         comparison = compare(rules, production.assessed, other.assessed, key)
-        record = comparison.as_dict(key)
-        if self.plan.redactor.covers_bodies:
-            _show(record, compare(rules, production.shown_assessed, other.shown_assessed, key).as_dict(key))
-        if production.assessed.headers != other.assessed.headers:
-            for difference in record["differences"]:
-                self._hide_header(difference, key)
+        if self.plan.redactor.covers_bodies or production.assessed.headers != other.assessed.headers:
+            record = self._hidden(comparison, other, key)
+        else:
+            record = comparison.as_record(key)
         text = encode(comparison_record(record, key, slower, censored))
         return _Compared(text, comparison.result, comparison.agrees)
+
+    def _hidden(self, comparison: Comparison, other: Side, key: str) -> dict[str, Any]:
+        """What may be written of a comparison, where that is not all of it."""
+        record = comparison.as_dict(key)
+        if self.plan.redactor.covers_bodies:
+            shown = compare(self.route.rules, self.production.shown_assessed, other.shown_assessed, key)
+            _show(record, shown.as_dict(key))
+        for difference in record["differences"]:
+            self._hide_header(difference, key)
+        return record
 
     def _hide_header(self, difference: dict[str, Any], key: str) -> None:
         """A field may be compared without being stored."""

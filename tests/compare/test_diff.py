@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shadowproxy.compare.diff import KINDS, MAX_KEPT, Found, _Walk, _written, diff, same
+from shadowproxy.compare.diff import _Walk, diff, same
+from shadowproxy.compare.differences import KINDS, MAX_KEPT, Found, each, of_notes
 from shadowproxy.compare.jsonpath import compile_path
 from shadowproxy.compare.marks import Mark, Place, root_of
 from shadowproxy.compare.tolerance import EXACT, Tolerance
@@ -213,7 +214,7 @@ def test_equality_that_python_sees_changes_no_result(a: Any, b: Any) -> None:
     every_scalar.compare(None, a, b, None)
     found = diff(a, b, None, EXACT, booleans=booleans)
     assert found.total == every_scalar.total
-    assert found.differences == tuple(_written(every_scalar.kept))
+    assert found.differences == each(of_notes(every_scalar.kept))
     assert found == diff(a, b, None, EXACT)
 
 

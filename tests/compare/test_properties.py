@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shadowproxy.compare import assess, compare
-from shadowproxy.compare.diff import KINDS, MAX_KEPT, diff
+from shadowproxy.compare.diff import diff
+from shadowproxy.compare.differences import KINDS, MAX_KEPT
 from shadowproxy.compare.lift import write_json
 from shadowproxy.compare.presets import PRESETS
 from shadowproxy.compare.tolerance import EXACT
