@@ -78,7 +78,8 @@ class Downstream(asyncio.Protocol):
         self.transport.set_write_buffer_limits(high=HIGH_WATER)
         self._born_ns = perf_counter_ns()
         peer = transport.get_extra_info("peername")
-        self._peer = peer[0] if isinstance(peer, tuple) else ""
+        # RFC 4291 §2.5.5.2: so a socket for both families calls a client of IPv4, whom others know without the prefix.
+        self._peer = peer[0].removeprefix("::ffff:") if isinstance(peer, tuple) else ""
         worker = self.worker
         worker.connections.add(self)
         if len(worker.connections) > worker.max_connections:

@@ -6,8 +6,10 @@ The list: hop-by-hop fields and what Connection names, framing, and on requests 
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -131,6 +133,23 @@ def test_what_production_is_told_beside_the_request(bench: Bench) -> None:
     assert fields["x-request-id"][14] == "7", "no UUIDv7"
     assert "x-shadow" not in fields
     assert "x-shadow-candidate" not in fields
+
+
+def test_an_ipv4_client_of_a_socket_for_both_families_is_known_by_its_ipv4_address(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET6) as taken, Upstream(echo) as production:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        taken.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        taken.bind(("::", 0))
+        port = taken.getsockname()[1]
+        config = {
+            "listen": f"[::]:{port}",
+            "production": {"url": production.url},
+            "trusted_proxies": ["127.0.0.0/8"],
+        }
+        with Proxy(tmp_path, config), Client(("127.0.0.1", port)) as client:
+            said = json.loads(client.ask(get("/", "X-Forwarded-For: 192.0.2.7")).data)
+    fields = {name.lower(): value for name, value in said["headers"]}
+    assert fields["x-forwarded-for"] == "192.0.2.7, 127.0.0.1"
 
 
 @pytest.mark.parametrize(
