@@ -18,6 +18,7 @@ from shadowproxy.core.breaker import CLOSED, Breaker
 from shadowproxy.core.budget import OVERHEAD
 from shadowproxy.core.rate import ConnectRate
 from shadowproxy.http1.answer import AnswerHead
+from shadowproxy.http1.chunked import MANY
 from shadowproxy.proxy.pool import Address, Pool
 from shadowproxy.proxy.timers import SECOND_NS
 from shadowproxy.proxy.upstream import CLOSE, HEAD, IDLE, LENGTH, UpstreamConnection
@@ -41,6 +42,8 @@ TURN_S: Final = 0.01
 TURN_BYTES: Final = 4 << 20  # bytes that all legs of a worker read in 10 ms
 STEP_S: Final = 0.001
 STEP_LEGS: Final = 6  # legs that are let on at a time: 3.8 MiB in 10 ms, but no burst that production waits behind
+CHUNKS: Final = 128  # that a leg reads in one turn, more or less: tiny ones cost by their number, 1 µs each
+LEAST: Final = 512  # bytes that it reads even so
 ANSWER_RESERVE: Final = 4096  # bytes of each answer that are taken from the budget when the copy leaves
 JOINED: Final = 16 << 10  # a head and a body up to this length leave as one buffer
 MAX_ARRIVALS: Final = 1 << 16  # pieces of a stream whose arrival is kept, each of which costs OVERHEAD
@@ -95,16 +98,21 @@ class ReadBudget:
 
 
 class MirrorConnection(UpstreamConnection, asyncio.BufferedProtocol):
-    """Reads through one buffer that all legs of a worker share, so that one read is at most `READ` bytes."""
+    """Reads through one buffer that all legs of a worker share, so that one read is at most `READ` bytes.
+
+    Who sends tiny chunks gets less of the buffer, and a turn ends with each read: bytes alone do not bound the CPU that
+    an answer takes (test_a_flood_of_tiny_chunks_is_read_by_the_chunk).
+    """
 
     def __init__(self, pool: Pool[MirrorConnection], reads: ReadBudget) -> None:
         super().__init__(pool)
         self.leg: Leg | None = None
         self.paused_ns = 0  # when its turn of the read budget ended, 0 while it reads
         self._reads = reads
+        self._buffer = reads.buffer
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        return self._reads.buffer
+        return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
         reads = self._reads
@@ -117,6 +125,20 @@ class MirrorConnection(UpstreamConnection, asyncio.BufferedProtocol):
             leg.passed_by(nbytes)
         else:
             self.data_received(bytes(reads.buffer[:nbytes]))
+
+    def _read_chunks(self, data: bytes) -> None:
+        super()._read_chunks(data)
+        decoder = self._decoder
+        if decoder is None:
+            self._buffer = self._reads.buffer
+            return
+        chunks, reads = decoder.chunks, self._reads
+        if chunks <= MANY or chunks * (READ // CHUNKS) <= len(data):
+            self._buffer = reads.buffer
+            return
+        self._buffer = reads.buffer[: max(LEAST, min(READ, CHUNKS * len(data) // chunks))]
+        if self.leg is not None and self.transport.is_reading():
+            reads.spend(self, READ)
 
     def read_on(self) -> None:
         """Its next turn. That it was not read meanwhile is no slowness of the candidate's."""

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -184,3 +186,34 @@ def test_an_empty_piece_is_no_chunk_for_it_would_end_the_body() -> None:
 def test_the_last_chunk_carries_the_trailers() -> None:
     assert last_chunk([]) == b"0\r\n\r\n"
     assert last_chunk([(b"X-Sum", b"7"), (b"Y", b"")]) == b"0\r\nX-Sum: 7\r\nY: \r\n\r\n"
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_many_tiny_chunks_in_one_read_are_what_they_are_one_by_one(seed: int) -> None:
+    """Some with extensions, zeros or capitals, some longer, and at the end a fault, a tail or nothing."""
+    lot = random.Random(seed)
+    heads = [b"%x", b"%x", b"%x", b"%x", b"%x", b"%x", b"%X", b"0%x", b"%x;a", b"%x;b=c"]
+    bodies = [lot.randbytes(lot.choice((1, 1, 2, 7, 15, 16, 40))) for _ in range(lot.randint(1, 400))]
+    wire = b"".join(lot.choice(heads) % len(body) + b"\r\n" + body + b"\r\n" for body in bodies)
+    end = lot.choice((b"", b"0\r\n\r\ntail", b"0\r\nX-A: b\r\n\r\n", b"1\r\nab\r\n", b"1\r\na\rb", b"g\r\n", b"2\r\na"))
+
+    def read(size: int) -> tuple[bytes, bool, list[tuple[bytes, bytes]], bool]:
+        decoder, got = ChunkedDecoder(1000), []
+        try:
+            for at in range(0, len(wire + end), size):
+                got += decoder.feed((wire + end)[at : at + size])
+        except ChunkedError:
+            return b"".join(got)[:0], decoder.done, decoder.trailers, True
+        return b"".join(got), decoder.done, decoder.trailers, False
+
+    assert read(1 << 20) == read(1) == read(100) == read(7)
+    if end in (b"", b"0\r\n\r\ntail"):
+        assert read(1 << 20)[0] == b"".join(bodies)
+
+
+def test_many_pieces_of_one_read_become_one_and_are_counted() -> None:
+    decoder = ChunkedDecoder(1000)
+    assert decoder.feed(b"1\r\na\r\n" * 1000 + b"1;x\r\nb\r\n" * 10) == [b"a" * 1000 + b"b" * 10]
+    assert decoder.chunks == 1010
+    assert decoder.feed(b"2\r\ncd\r\n1\r\ne") == [b"cd", b"e"]
+    assert decoder.chunks == 2

@@ -378,6 +378,39 @@ def reads() -> tuple[Loop, m.ReadBudget]:
     return loop, m.ReadBudget(loop)  # type: ignore[arg-type]
 
 
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+async def test_a_flood_of_tiny_chunks_is_read_by_the_chunk(make: Make) -> None:
+    """64 KiB in chunks of a byte take 10 ms one by one, and legs take turns: bytes alone do not bound that."""
+    world = make(configuration(candidate()))
+    _, mirror, _ = begun(world)
+    mirror.receive(CHUNKED)
+    assert len(mirror.protocol.get_buffer(-1)) == m.READ
+    mirror.receive(b"1\r\na\r\n" * (m.READ // 6))
+    for unit in (b"1\r\na\r\n", b"1;x\r\na\r\n", b"40\r\n" + b"a" * 64 + b"\r\n"):
+        for _ in range(4):  # until the share is that of these chunks
+            mirror.is_paused = False
+            room = len(mirror.protocol.get_buffer(-1))
+            mirror.receive(unit * (room // len(unit)))
+        assert room // len(unit) <= m.CHUNKS
+        assert mirror.is_paused, "a read of so many chunks is a turn"
+    mirror.is_paused = False
+    mirror.receive(b"1000\r\n" + bytes(0x1000) + b"\r\n")
+    assert len(mirror.protocol.get_buffer(-1)) == m.READ, "an answer in proper chunks is read as any other"
+    assert not mirror.is_paused
+
+
+async def test_events_that_come_one_by_one_are_read_as_they_come(make: Make) -> None:
+    world = make(configuration(candidate()))
+    _, mirror, _ = begun(world)
+    mirror.receive(CHUNKED)
+    for number in range(500):
+        mirror.receive(b"9\r\ndata: %d\n\n\r\n" % (number % 10))
+        assert not mirror.is_paused
+    assert len(mirror.protocol.get_buffer(-1)) == m.READ
+
+
 def test_a_leg_that_used_up_its_turn_waits_for_the_next() -> None:
     loop, budget = reads()
     small, large = Reader(), Reader()

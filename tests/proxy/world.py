@@ -93,6 +93,9 @@ class FakeTransport:
     def resume_reading(self) -> None:
         self.is_paused = False
 
+    def is_reading(self) -> bool:
+        return not self.is_paused
+
     def close(self) -> None:
         self.closing = True
         if not self.buffered:
