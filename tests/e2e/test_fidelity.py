@@ -137,6 +137,7 @@ def test_what_production_is_told_beside_the_request(bench: Bench) -> None:
 
 def test_an_ipv4_client_of_a_socket_for_both_families_is_known_by_its_ipv4_address(tmp_path: Path) -> None:
     with socket.socket(socket.AF_INET6) as taken, Upstream(echo) as production:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         taken.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         taken.bind(("::", 0))
