@@ -99,16 +99,24 @@ class Desk:
         `by` (who), `revision` (only if this is still in force; absent: whatever is), `evidence` (of a promotion).
         Raises RefusedError, ElsewhereError, UnknownError; nothing has changed then.
         """
-        if verb in ("pause", "edit"):
-            self._hush(verb, body)
-        async with self._lock:
+        kill = verb == "pause" or bool(verb == "edit" and body.get("paused"))
+        if kill:
             self.check(body.get("revision"))
-            old, changes = self.changes, self._granted(verb, body)
-            before, after = self.steered, apply(self.file, changes)
-            pending: list[str] = []
-            if changes != old:
-                kill = verb == "pause" or bool(verb == "edit" and body.get("paused"))
-                pending = await self._take(self.file, changes, after, warm=verb in _WARM, must_hold=not kill)
+            self._hush(body)
+        async with self._lock:
+            try:
+                self.check(body.get("revision"))
+                old, changes = self.changes, self._granted(verb, body)
+                before, after = self.steered, apply(self.file, changes)
+                pending: list[str] = []
+                if kill:  # again: another's, refused while this one waited, has taken its hush back
+                    self._hush(body)
+                if changes != old:
+                    pending = await self._take(self.file, changes, after, warm=verb in _WARM, must_hold=not kill)
+            except RefusedError:  # test_a_pause_that_is_refused_silences_nobody
+                if kill:
+                    self._settle_hush()
+                raise
             at = now_ms()
             self._tell(verb, body, before, after, at)
             action = _action(old, changes)
@@ -140,26 +148,35 @@ class Desk:
     async def _take(
         self, file: Snapshot, changes: Changes, after: Snapshot, *, warm: bool = False, must_hold: bool = True
     ) -> list[str]:
-        """Put it in force and keep it. What the kill switch wants is kept also where not everybody could prepare."""
+        """Put it in force and keep it. What the kill switch wants is done also where not everybody could prepare, and
+        is kept in memory alone where nothing can be written."""
+        pending: list[str] = []
+        is_staged = True
         try:
             await asyncio.to_thread(self._store.stage, changes)
         except OSError as e:
-            raise RefusedError([f"what was changed cannot be written down: {e.filename}: {e.strerror or e}"]) from e
-        pending: list[str] = []
+            why = f"what was changed cannot be written down: {e.filename}: {e.strerror or e}"
+            if must_hold:
+                raise RefusedError([why]) from e
+            is_staged = False
+            self._store.discard()
+            pending.append(f"{why}; it ends with this proxy")
+            self._events("error", "state.unwritable", error=str(e))
         try:
             await self._reload.apply(after, warm=warm)
         except RefusedError as e:
             if must_hold:
                 self._store.discard()
                 raise
-            pending = list(e.problems)
+            pending += e.problems
             self._unsettled = True
             self._events("warning", "pause.pending", problems=pending)
         else:
             self._unsettled = False
         self.file, self.changes = file, changes
         try:
-            await asyncio.to_thread(self._store.keep)
+            if is_staged:
+                await asyncio.to_thread(self._store.keep)
         except OSError as e:
             self._events("error", "state.unwritable", error=str(e))
         self._settle_hush()
@@ -167,15 +184,14 @@ class Desk:
 
     # -- the kill switch -------------------------------------------------------------------------------------------
 
-    def _hush(self, verb: str, body: Mapping[str, Any]) -> None:
-        if verb == "edit" and not body.get("paused"):
-            return
+    def _hush(self, body: Mapping[str, Any]) -> None:
         wanted = body.get("candidate")
         snapshot = self._configuration.current
         names = {one.name for one in snapshot.candidates if wanted in (None, one.name)}
         names |= {one.name for one in (snapshot.twin,) if one is not None and wanted == one.name}
-        self._hushed |= names
-        self._send_hush()
+        if not names <= self._hushed:
+            self._hushed |= names
+            self._send_hush()
 
     def _settle_hush(self) -> None:
         """What the configuration in force says itself, or an operator has taken back, needs no hush."""

@@ -1,7 +1,8 @@
 """The state directory: `changes.json`, what operators changed, and `history.jsonl`, who answered users since when.
 
 Law: a change is on the disk before anybody is told that it was made; a crash leaves the file as it was or as it was to
-be. Without a state directory both live as long as the process.
+be. Without a state directory both live as long as the process. (The kill switch alone does not wait for a disk that
+takes nothing: its answer says so.)
 """
 
 from __future__ import annotations

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -195,6 +197,50 @@ def test_the_kill_switch_waits_for_nobody(tmp_path: Path) -> None:
         until(lambda: candidate(to, "v2")["paused"], 15)  # and what was pending is settled by itself
         to.did("/api/v1/resume")
         assert not candidate(to, "v2")["paused"]
+
+
+PAUSE = {"paused": True}
+REFUSED_PAUSES = [
+    ("POST", "/api/v1/pause", {"candidate": "v2"}, 412),
+    ("POST", "/api/v1/pause", None, 412),
+    ("PATCH", "/api/v1/candidates/v2", PAUSE, 412),
+]
+
+
+def test_a_pause_that_is_refused_silences_nobody(tmp_path: Path) -> None:
+    """Nothing was changed, the answer says: the copies must not stop either."""
+    with supervised(tmp_path) as proxy:
+        to = api(proxy.ready())
+        for method, path, body, status in REFUSED_PAUSES:
+            assert to.ask(method, path, body, If_Match='"1-1"').status == status
+            assert not silenced(proxy), (method, path, body)
+        seen, number = to.ask("GET", "/api/v1/config").etag, 8
+        with ThreadPoolExecutor(number) as pool:  # the later ones wait for the first, and find another revision then
+            said = list(pool.map(lambda _: to.post("/api/v1/pause", {"candidate": "v2"}, If_Match=seen), range(number)))
+        assert sorted(one.status for one in said) == [200] + [412] * (number - 1)
+        to.did("/api/v1/resume")
+        until(lambda: not silenced(proxy), 5, "every worker to send copies")
+
+
+def silenced(proxy: Supervised) -> dict[int, str]:
+    """Whom the kill switch keeps quiet, by worker, as each was told last."""
+    told = {pid: text.removeprefix("hush").strip() for _, _, pid, text in proxy.entries() if text.startswith("hush")}
+    return {pid: names for pid, names in told.items() if names}
+
+
+def test_the_kill_switch_works_on_a_full_disk_and_says_what_that_means(tmp_path: Path) -> None:
+    with supervised(tmp_path) as proxy:
+        to = api(proxy.ready())
+        state = tmp_path / "state"
+        shutil.rmtree(state, ignore_errors=True)
+        state.write_text("no directory")
+        assert to.ask("PATCH", "/api/v1/candidates/v2", {"sample": 0.3}).status == 409
+        told = to.did("/api/v1/pause", {"candidate": "v2"})
+        assert "ends with this proxy" in told["pending"][0]
+        assert candidate(to, "v2")["paused"]
+        state.unlink()
+        to.did("/api/v1/candidates/v2", {"sample": 0.3}, method="PATCH")
+        assert list(json.loads((state / "changes.json").read_text())["paused"]) == ["v2"]
 
 
 def test_a_state_that_nobody_understands_keeps_the_proxy_from_starting(tmp_path: Path) -> None:
