@@ -6,6 +6,8 @@ that no longer knows who answers users is refused, for nobody would know what to
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from shadowproxy.settings.snapshot import Candidate, Snapshot
@@ -83,13 +85,22 @@ def _edits(changes: Changes, file: Snapshot, settled: list[str]) -> Changes:
         for key, edit in edits.items():
             without = {known: dict(e) for known, e in kept.edits.items()}
             without[name] = {k: e for k, e in own.items() if k != key}
-            base = base_of(file, kept.replace(edits=without), name, key)
+            base = _base(file, kept.replace(edits=without), name, key)
             if base != edit.base:
                 own.pop(key)
                 if base is not None:
                     settled.append(f"candidates[{name}].{key}")
         kept = kept.replace(edits={k: e for k, e in {**kept.edits, name: own}.items() if e})
     return kept
+
+
+def _base(file: Snapshot, changes: Changes, name: str, key: str) -> Any:
+    """What would be in force without the edit; of one that answers now, while it was a candidate last."""
+    for count in range(len(changes.swaps), -1, -1):
+        base = base_of(file, changes.replace(swaps=changes.swaps[:count]), name, key)
+        if base is not None:
+            return base
+    return None
 
 
 def reset(changes: Changes) -> Changes:

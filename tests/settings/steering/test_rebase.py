@@ -58,6 +58,16 @@ def test_a_promotion_lasts_while_the_file_knows_both_names() -> None:
     assert (under(kept, new).production.urls, settled) == (("http://127.0.0.1:22",), [])
 
 
+def test_what_was_changed_of_the_promoted_holds_for_its_seat_until_the_file_changes_it() -> None:
+    changes = wish("promote", wish("edit", candidate="v2", sample=0.02), candidate="v2")
+    kept, settled = rebase(changes, file())
+    assert (kept, settled) == (changes, [])
+    assert named(under(kept), "v1").sample == 0.02
+    assert named(under(wish("rollback", kept)), "v2").sample == 0.02
+    _, settled = rebase(changes, file(candidates=(msgspec.structs.replace(V2, sample=0.6), V3)))
+    assert settled == ["candidates[v2].sample"]
+
+
 def test_a_file_that_names_the_promoted_as_production_has_caught_up_and_trials_go_on() -> None:
     changes = wish("promote", candidate="v2")
     running = under(changes)
