@@ -393,6 +393,8 @@ class Play:
             await self.step()
         await self._finish()
         self._check()
+        for transport in [player.transport for player in self.players] + [server.transport for server in self.servers]:
+            transport.hang_up()
 
     async def _finish(self) -> None:
         """All read and speak on, then time passes: whatever still hangs has its limit."""

@@ -339,6 +339,43 @@ async def _ok(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Non
     writer.close()
 
 
+def test_connections_that_came_over_sockets_leave_no_garbage() -> None:
+    """What ended is freed by reference counting; the event loop's part in it is no fake here."""
+
+    async def ask(serving: Serving, sent: bytes) -> None:
+        loop = asyncio.get_running_loop()
+        with socket.socket() as sock:
+            sock.setblocking(False)
+            await loop.sock_connect(sock, serving.listening.getsockname())
+            await loop.sock_sendall(sock, sent)
+            if sent == GET:
+                assert (await loop.sock_recv(sock, 65536)).startswith(b"HTTP/1.1 200")
+
+    async def all_ended(serving: Serving) -> None:
+        async with asyncio.timeout(10):
+            while serving.worker.connections or serving.worker.timers._slots:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+
+    async def body() -> None:
+        async with Serving(_ok) as serving:
+            for sent in (b"", GET[:20], GET):
+                await ask(serving, sent)
+            await all_ended(serving)
+            gc.unfreeze()
+            gc.collect()
+            gc.disable()
+            try:
+                for sent in (b"", GET[:20], GET) * 40:
+                    await ask(serving, sent)
+                await all_ended(serving)
+                assert gc.collect() < 20
+            finally:
+                gc.enable()
+            await serving.worker.drain(0.0, 0.0)
+
+    under_uvloop(body)
+
+
 def test_the_last_clients_in_the_queue_are_answered() -> None:
     async def body() -> None:
         async with Serving(_ok) as serving:
