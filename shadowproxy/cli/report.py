@@ -116,9 +116,9 @@ def command(
     found, named = _made(paths, wishes, recompare)
     if not has_pairs(found):
         click.echo(_no_pairs(named, found), err=True)
-        return INCONCLUSIVE
-    _put(found, form, output)
-    return exit_code(found.verdict, inconclusive)
+    if has_pairs(found) or form != "text":  # who asked for a document gets one, that says the same
+        _put(found, form, output)
+    return exit_code(found.verdict, inconclusive) if has_pairs(found) else INCONCLUSIVE
 
 
 def _of_proxy(
@@ -140,12 +140,11 @@ def _of_proxy(
         raise RuntimeProblem(f"{admin}: this is the report of another version: {e}") from None
     if not has_pairs(found):
         click.echo(_no_pairs(admin, found), err=True)
-        return INCONCLUSIVE
     if form == "html":
         _put_text(remote.text(f"/report?{asked}&format=html"), output)
-    else:
+    elif has_pairs(found) or form != "text":
         _put(found, form, output)
-    return exit_code(found.verdict, inconclusive)
+    return exit_code(found.verdict, inconclusive) if has_pairs(found) else INCONCLUSIVE
 
 
 def exit_code(verdict: str | None, inconclusive: str | None = None) -> int:
@@ -155,7 +154,8 @@ def exit_code(verdict: str | None, inconclusive: str | None = None) -> int:
 
 
 def has_pairs(found: Report) -> bool:
-    return any(c.pairs or c.warmup_pairs for c in found.candidates.values())
+    """Counted or not: those of the warm-up, and those in time buckets that are still open, are pairs too."""
+    return any(c.pairs or c.warmup_pairs or c.open_pairs for c in found.candidates.values())
 
 
 def _no_pairs(named: str, found: Report) -> str:

@@ -124,9 +124,11 @@ WHERE lost > 0 AND us >= from_us AND (open_from_us IS NULL OR us < open_from_us)
   AND (getvariable('wanted_until') IS NULL OR us < getvariable('wanted_until')::BIGINT)
 GROUP BY ALL ORDER BY ALL
 """
-_MEASURED: Final = """
+# Beyond this a number's square is none any more, and one such value would leave nothing to be said of all the others.
+_MOST_METRIC: Final = "1e100"
+_MEASURED: Final = f"""
 CREATE OR REPLACE TABLE measured AS
-SELECT candidate, trial, name, bucket, is_comparable AND isfinite(value) AS counts, sum(value) AS sum,
+SELECT candidate, trial, name, bucket, is_comparable AND abs(value) < {_MOST_METRIC} AS counts, sum(value) AS sum,
   count(*)::DOUBLE AS count, max(value) AS most
 FROM (SELECT candidate, trial, bucket, is_comparable, unnest(map_keys(metrics)) AS name,
   unnest(map_values(metrics)) AS value FROM judged)
@@ -223,7 +225,7 @@ def _columns(gates: Sequence[Gate], has_labels: bool, *, has_likeness: bool = Tr
     for gate in gates:
         if gate.of.kind is Kind.MEAN and gate.metric.startswith("mean("):
             name = gate.metric[len("mean(") : -1].replace("'", "''")
-            value = f"CASE WHEN is_comparable AND isfinite(metrics['{name}']) THEN metrics['{name}'] END"
+            value = f"CASE WHEN is_comparable AND abs(metrics['{name}']) < {_MOST_METRIC} THEN metrics['{name}'] END"
             sums[gate.columns[0]] = value
             counts[gate.columns[1]] = f"{value} IS NOT NULL"
     return {**{name: _counted(sql) for name, sql in counts.items()}, **{n: _summed(sql) for n, sql in sums.items()}}

@@ -48,7 +48,7 @@ _TITLES: Final = {
 }
 _REASONS: Final = {
     Reason.TOO_FEW_PAIRS: "too few requests so far",
-    Reason.TOO_FEW_BUCKETS: "{buckets} stretches of {bucket_s:g} s so far, an interval needs {least}",
+    Reason.TOO_FEW_BUCKETS: "{buckets} of {bucket_s:g} s so far, an interval needs {least}",
     Reason.WARMING_UP: "{new} is still warming up",
     Reason.AT_THE_LIMIT: (
         "the true value is so near the limit that more traffic will not decide: change the limit or decide yourself"
@@ -67,7 +67,7 @@ _REASONS: Final = {
     Reason.NOT_LIVE: "recorded answers have no latency that could be compared",
 }
 _ALIKE: Final = (
-    "neighbouring stretches of {bucket_s:g} s resemble each other: {buckets} say as much as {worth} independent "
+    "neighbouring stretches of {bucket_s:g} s resemble each other: {closed} say as much as {worth} independent "
     "ones, a PASS needs {least}"
 )
 
@@ -177,11 +177,12 @@ class Told:
     def explained(self, one: GateVerdict) -> str:
         if one.reason is None:
             return ""
-        pairs = self.whole.total("pairs")
+        pairs, closed = self.whole.total("pairs"), len(self.whole.buckets)
         return (_REASONS[one.reason] if one.worth is None else _ALIKE).format(
             old=self.names.old,
             new=self.names.new,
-            buckets=len(self.whole.buckets),
+            closed=closed,
+            buckets=f"{closed} stretch{'' if closed == 1 else 'es'}",
             bucket_s=self.terms.bucket_s,
             least=asymptotic.LEAST if one.worth is None else memory.LEAST,
             worth=math.floor(one.worth or 0),

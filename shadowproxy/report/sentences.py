@@ -21,6 +21,7 @@ from shadowproxy.settings.snapshot import Snapshot
 from shadowproxy.stats.verdict import Verdict
 
 NO_GATES: Final = "Nothing was judged: no gates are set."
+NO_CANDIDATES: Final = "Nothing was judged: the log knows no candidate."
 NOT_GATED: Final = "Nothing was judged: {new} is not gated."
 PASSED: Final = "No gate shows {new} worse than {old}. This does not say that it is better."
 CHOSEN: Final = "This holds only if {what} chosen before looking."
@@ -54,6 +55,8 @@ Show = Callable[[str], str]  # a pair's id → the command that shows it
 
 def overall(candidates: Sequence[Candidate]) -> str:
     """One sentence for one candidate; else each one's verdict."""
+    if not candidates:
+        return NO_CANDIDATES
     if len(candidates) == 1:
         return candidates[0].headline
     told = ", ".join(f"{plain(c.name)} {c.verdict or 'not judged'}" for c in candidates)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from shadowproxy.cli import call
+from shadowproxy.pairlog.segment import Rotation, SegmentWriter
 from tests.support.pairs import PairLog, answer, differing, incomparable
 
 CONFIG = """
@@ -139,6 +140,39 @@ def test_a_log_without_pairs_exits_3_with_the_ledgers_word(tmp_path: Path, capsy
     assert captured.err == (
         f"no pairs in {tmp_path}/log; the ledger says: v2: 40 of 40 requests: breaker_open (dropped)\n"
     )
+
+
+def test_who_asked_for_a_document_gets_one_that_says_that_there_are_no_pairs(tmp_path: Path, capsys: Captured) -> None:
+    log = PairLog(tmp_path / "log")
+    log.ledger(eligible=40, dropped={"breaker_open": 40})
+    path = str(log.write())
+    for form in ("json", "junit", "markdown", "html"):
+        made = tmp_path / f"report.{form}"
+        assert call(["report", path, "--format", form, "-o", str(made)]) == 3
+        assert "v2" in made.read_text(), form
+        assert capsys.readouterr().err.startswith("no pairs in"), form
+    found = json.loads((tmp_path / "report.json").read_text())
+    assert found["headline"] == "v2 has had no request yet: 40 of 40 requests: breaker_open (dropped)."
+    assert (found["verdict"], found["candidates"]["v2"]["pairs"]) == (None, 0)
+    (tmp_path / "empty").mkdir()
+    assert call(["report", str(tmp_path / "empty"), "--format", "json"]) == 3
+    assert json.loads(capsys.readouterr().out)["headline"] == "Nothing was judged: the log knows no candidate."
+
+
+def test_pairs_in_an_open_bucket_are_pairs(tmp_path: Path, capsys: Captured) -> None:
+    log = PairLog(tmp_path / "log")
+    log.pair(times=5)
+    log.ledger(eligible=5, sent=5, finished={"complete": 5}, logged=5, at=6)
+    path = log.write()
+    writer = SegmentWriter(path, "pairs", 0, Rotation(1 << 30, 1e9))
+    writer.write(b"\n")
+    try:
+        assert call(["report", str(path)]) == 3
+    finally:
+        writer.close()
+    said = capsys.readouterr()
+    assert "no pairs" not in said.err
+    assert "Not decided yet" in said.out
 
 
 def test_an_empty_directory_exits_3(tmp_path: Path, capsys: Captured) -> None:

@@ -36,6 +36,17 @@ def log(tmp_path: Path) -> PairLog:
     return PairLog(tmp_path / "log")
 
 
+def test_a_metric_too_large_to_be_squared_is_left_out_and_spoils_nothing(
+    log: PairLog, recwarn: pytest.WarningsRecorder
+) -> None:
+    log.pair(comparison=compared(metrics={"gap": 2.0}), times=3)
+    log.pair(comparison=compared(metrics={"gap": 1e308}), times=2)
+    found = figures_on(log.write(), gates=("mean(gap)<=3",))
+    assert (found.metrics["gap"].mean, found.metrics["gap"].n) == (2.0, 3)
+    assert (found.gates[0].estimate, found.gates[0].n) == (2.0, 3)
+    assert [str(one.message) for one in recwarn.list] == []
+
+
 def test_disagreement_and_difference_are_shares_of_the_comparable(log: PairLog) -> None:
     log.pair(times=6)  # same, agrees
     log.pair(times=2, comparison=differing())  # different, disagrees
@@ -148,14 +159,14 @@ def test_latency_quantiles_are_those_of_numpy_on_the_raw_values(log: PairLog) ->
 
 
 def test_a_timeout_is_infinitely_slow(log: PairLog) -> None:
-    log.pair(times=95, shadow=answer(ms=10))
-    log.pair(times=5, shadow=timed_out(), comparison=incomparable("shadow_timeout"))
+    log.pair(times=190, shadow=answer(ms=10))
+    log.pair(times=10, shadow=timed_out(), comparison=incomparable("shadow_timeout"))
     log.pair(times=7, shadow=answer(**BAD), comparison=incomparable("shadow_bad"))  # bad answers are not timed
     log.pair(times=3, production=answer(**BAD), comparison=incomparable("production_bad"))
     latency = on(log).latency_ms
-    assert (latency.pairs, latency.timed_out, latency.slower) == (100, 5, 5)
+    assert (latency.pairs, latency.timed_out, latency.slower) == (200, 10, 10)
     assert latency.shadow["p95"] == 10
-    # one more timeout and the 95th of 100 values is infinite
+    # one more timeout and the 191st of 201 values is infinite
     log.pair(times=1, shadow=timed_out(), comparison=incomparable("shadow_timeout"))
     latency = on(log).latency_ms
     assert latency.shadow["p95"] == math.inf
