@@ -46,7 +46,7 @@ def configuration(ports: Mapping[str, int], folder: Path, listen: str) -> dict[s
     server = {part.name: {"url": f"http://127.0.0.1:{ports[part.name]}", "version": part.version} for part in CAST}
     return {
         "listen": listen,
-        "admin": {"listen": "127.0.0.1:0"},
+        "admin": {"listen": "127.0.0.1:0", "token": ""},  # on loopback, for minutes
         "state": str(folder / "state"),
         "production": {"name": PRODUCTION, **server[PRODUCTION]},
         "twin": server[TWIN],

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from shadowproxy.settings.problem import KeyPath
@@ -18,8 +19,49 @@ _REFERENCE: Final = re.compile(
 )
 
 
+# Secrets that the environment gives where the file is silent: without a file there is no other place for them.
+SECRETS: Final[Mapping[KeyPath, str]] = MappingProxyType(
+    {("admin", "token"): "SHADOWPROXY_ADMIN_TOKEN", ("pairs", "redact", "key"): "SHADOWPROXY_REDACT_KEY"}
+)
+
+
 class _Unset(Exception):
     pass
+
+
+def lay_under(document: Document, environment: Mapping[str, str]) -> set[KeyPath]:
+    """Put `SECRETS` into the tree where it does not say them itself; `token: ""` says that there is none.
+
+    Returns the paths that were put in. What the file has in the wrong shape stays, for the model to refuse.
+    """
+    put: set[KeyPath] = set()
+    if document.tree is None:
+        document.tree = {}
+    for path, name in SECRETS.items():
+        value = environment.get(name)
+        if value and _put(document.tree, path, value):
+            document.places[path] = (name, 0)
+            put.add(path)
+    return put
+
+
+def _put(tree: Any, path: KeyPath, value: str) -> bool:
+    here = tree
+    for step in path[:-1]:
+        if not isinstance(here, dict):
+            return False
+        if _is_silent(here.get(step)):
+            here[step] = {}
+        here = here[step]
+    if not isinstance(here, dict) or not _is_silent(here.get(path[-1])):
+        return False
+    here[path[-1]] = value
+    return True
+
+
+def _is_silent(value: Any) -> bool:
+    """A key that is not there, or has nothing behind it; quotes with nothing between them are said."""
+    return value is None or (isinstance(value, Plain) and value == "")
 
 
 def fill_in(document: Document, environment: Mapping[str, str]) -> set[KeyPath]:

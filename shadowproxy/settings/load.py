@@ -14,7 +14,7 @@ from shadowproxy.settings.build import build
 from shadowproxy.settings.checks import check
 from shadowproxy.settings.complaints import complaints
 from shadowproxy.settings.effective import as_yaml, effective
-from shadowproxy.settings.environment import fill_in
+from shadowproxy.settings.environment import fill_in, lay_under
 from shadowproxy.settings.model import Settings
 from shadowproxy.settings.overrides import Overrides, lay_over
 from shadowproxy.settings.problem import KeyPath, Problem, SettingsError
@@ -56,7 +56,8 @@ def load(
     """
     overrides = overrides or Overrides()
     document = read_file(path) if path is not None else Document("", {})
-    filled = fill_in(document, os.environ if environment is None else environment)
+    variables = os.environ if environment is None else environment
+    filled = fill_in(document, variables) | lay_under(document, variables)
     lay_over(document, overrides)
     settings = _validate(document)
     if overrides.log_format not in (None, "console", "json"):

@@ -12,7 +12,9 @@ NOTICES = ("verdict", "breaker", "coverage", "promoted", "rolled_back", "stopped
 
 class Admin(Section):
     listen: f.AddressOrOff = optional("127.0.0.1:9900", "Where API, dashboard and metrics are served; or off.")
-    token: f.Secret = optional("", "Bearer token that clients must present; required where `listen` is off loopback.")
+    token: f.Secret = optional(
+        "", "Bearer token of clients, required off loopback; not given: $SHADOWPROXY_ADMIN_TOKEN."
+    )
     link: f.WebhookUrl | None = optional(None, "How others reach the admin port; links in notices begin with it.")
 
 

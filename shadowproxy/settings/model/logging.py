@@ -14,7 +14,9 @@ class Redact(Section):
         ("api_key", "key", "token", "access_token", "sig"), "Query parameters likewise."
     )
     how: Literal["hash", "remove"] = optional("hash", "hash: a keyed hash, so that equal stays equal.")
-    key: f.Secret = optional("", "Key of the hash; empty: one is made and kept in `state`.")
+    key: f.Secret = optional(
+        "", "Key of the hash; not given: $SHADOWPROXY_REDACT_KEY; empty: one is made and kept in `state`."
+    )
 
 
 class Rotate(Section):
