@@ -50,7 +50,9 @@ async def pairs(request: web.Request) -> web.Response:
     folder = Path(request.app[VIEW].snapshot.pairs.dir)
     async with _reading:
         found = await asyncio.to_thread(newest.page, folder, asked, limit, cursor)
-    return listed([summary(pair) for pair in found.pairs], None if found.next is None else str(found.next))
+    # Lines lie in the order in which exchanges ended; within a page at least they stand as requests came.
+    newest_first = sorted(found.pairs, key=lambda pair: str(pair.get("ts")), reverse=True)
+    return listed([summary(pair) for pair in newest_first], None if found.next is None else str(found.next))
 
 
 @routes.get("/api/v1/pairs/{id}")

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import Final
 
 import structlog
-from aiohttp import web
 
 from shadowproxy import logs
 from shadowproxy.settings.snapshot import Snapshot, decode
@@ -33,12 +31,9 @@ from shadowproxy.wire.messages import (
 from .app import build
 from .asking import Asker
 from .background import Background
+from .port import Port
 from .rollout import Rollout
 from .view import View
-
-BACKLOG: Final = 256
-MAX_LINE: Final = 8190  # bytes of a request line, and of a header
-IDLE_S: Final = 30.0  # an idle connection is closed
 
 _log = structlog.get_logger()
 
@@ -67,15 +62,8 @@ class AdminProcess:
     async def _serve(self, snapshot: Snapshot) -> None:
         logs.configure(snapshot.log_format, snapshot.logs, process="admin")
         self._view = View(snapshot, self._asker)
-        runner = web.AppRunner(
-            build(self._view),
-            access_log=None,
-            max_line_size=MAX_LINE,
-            max_field_size=MAX_LINE,
-            keepalive_timeout=IDLE_S,
-        )
-        await runner.setup()
-        await web.SockSite(runner, self._listen, backlog=BACKLOG).start()
+        port = Port(build(self._view), self._listen)
+        await port.open()
         self._view.verdicts.start()
         background = Background(self._view)
         background.start()
@@ -90,7 +78,7 @@ class AdminProcess:
         await self._view.verdicts.close()
         try:
             async with asyncio.timeout(drain.grace_s):
-                await runner.cleanup()
+                await port.close()
         except TimeoutError:
             _log.warning("admin.drain_forced", after_s=drain.grace_s)
 

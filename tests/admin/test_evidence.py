@@ -68,6 +68,18 @@ async def test_pairs_are_summaries_newest_first_with_filters_and_a_cursor(log: P
             assert len((await (await api.get("/api/v1/pairs", params=params)).json())["items"]) == count
 
 
+async def test_a_page_stands_as_requests_came_though_their_answers_came_otherwise(tmp_path: Path) -> None:
+    log = PairLog(tmp_path / "pairs")
+    for at in (0.0, 3.0, 1.0, 2.0):
+        log.pair(at=at)
+    log.write()
+    async with serving(log.root) as (api, _):
+        page = await (await api.get("/api/v1/pairs")).json()
+        came = [pair["ts"] for pair in page["items"]]
+        assert came == sorted(came, reverse=True)
+        assert len(set(came)) == 4
+
+
 async def test_one_requests_pairs_come_whole_by_either_id(log: PairLog) -> None:
     async with serving(log.root) as (api, _):
         page = await (await api.get("/api/v1/pairs?agrees=false")).json()

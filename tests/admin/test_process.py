@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,34 @@ def test_it_tells_what_runs_and_counts_never_fall(tmp_path: Path) -> None:
         assert told["workers"][0]["restarts"] == 1
         assert len(told["ledger"]) == 2  # both boots of the one worker
         assert told["candidates"][0]["ledger"]["requests"] == 4
+
+
+NO_REQUESTS = {
+    "no Host": b"GET /livez HTTP/1.1\r\n\r\n",
+    "two Hosts": b"GET /livez HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n",
+    "another protocol": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    "a long line": b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "a long header": b"GET /livez HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 9000 + b"\r\n\r\n",
+}
+
+
+def test_what_is_no_request_is_a_problem_too_and_no_traceback(tmp_path: Path) -> None:
+    with Supervised(tmp_path, real=("admin",)) as proxy:
+        proxy.ready()
+        host, port = proxy.event("proxy.ready")["admin"].rsplit(":", 1)
+        for what, data in NO_REQUESTS.items():
+            with socket.create_connection((host, int(port)), timeout=LEAST_S) as connection:
+                connection.sendall(data)
+                response = http.client.HTTPResponse(connection)
+                response.begin()
+                said = json.loads(response.read())
+                assert (response.status, said["status"]) == (400, 400), what
+                assert response.headers["Content-Type"] == "application/problem+json"
+                assert response.headers["Server"] == "shadowproxy"
+                assert response.headers["X-Content-Type-Options"] == "nosniff"
+        assert get(proxy, "/livez")[0] == 200
+        proxy.event("admin.no_request")
+        assert "Traceback" not in "".join(str(event) for event in proxy.events)
 
 
 def test_not_ready_while_production_cannot_be_reached(tmp_path: Path) -> None:
