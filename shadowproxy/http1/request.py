@@ -306,6 +306,18 @@ def _absolute(head: RequestHead) -> None:
     head.host = head.host or authority
 
 
+# What we make of fields that Connection may name: then they were for us alone, and nobody behind us has them. A request
+# is not repeated on the strength of a key that production never saw.
+_SAID_ANEW: Final[dict[bytes, tuple[str, object]]] = {
+    b"x-request-id": ("request_id", b""),
+    b"idempotency-key": ("idempotency_key", False),
+    b"traceparent": ("traces", ()),
+    b"x-forwarded-for": ("forwarded_for", ()),
+    b"x-forwarded-proto": ("forwarded_proto", b""),
+    b"x-forwarded-host": ("forwarded_host", b""),
+}
+
+
 def _connection(head: RequestHead, named: list[bytes], drop: list[int], copy_drop: list[int]) -> None:
     head.keep_alive = b"close" not in named and (not head.old or b"keep-alive" in named)
     wanted = set(named) - {b"close", b"keep-alive", b"upgrade", b"te"}
@@ -317,8 +329,8 @@ def _connection(head: RequestHead, named: list[bytes], drop: list[int], copy_dro
         name = line[: line.find(b":")].lower()
         if name in wanted and number not in drop:
             drop.append(number)
-            if name == b"x-request-id":
-                head.request_id = b""
+    for name in wanted & _SAID_ANEW.keys():
+        setattr(head, *_SAID_ANEW[name])
     drop.sort()
     copy_drop[:] = sorted({*drop, *copy_drop})
 
