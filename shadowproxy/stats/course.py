@@ -38,6 +38,7 @@ class Course:
     held: Bools
     drifted: Bools
     burst: Bools  # the lower end is above the limit, the guard is not
+    sudden: Bools  # as `burst`, of the lower end that takes each trial for itself
     now: Floats  # the sums over all buckets, as one column
     counted: Floats  # what each bucket adds to the sequence over buckets: a row of x, a row of n
 
@@ -89,7 +90,8 @@ def run(gate: Gate, evidence: Evidence, looks: Ints, levels: Levels, *, is_one_l
     kept, least = running(_kept(ends.low, limit, is_proven, has_buckets), np.where(has_buckets, ends.high, np.inf))
     low, high = np.maximum(kept, ends.low), np.minimum(least, ends.high)
     states = _never(at, high) if gate.is_never else _limited(limit, low, high, is_proven)
-    return Course(gate, method, levels, is_one_look, low, high, *states, now, rows[BUCKETS + 1 : BUCKETS + 3])
+    sudden = (ends.alone > limit) & ~is_proven
+    return Course(gate, method, levels, is_one_look, low, high, *states, sudden, now, rows[BUCKETS + 1 : BUCKETS + 3])
 
 
 def clears(gate: Gate, ends: Ends, events: Floats) -> Bools:

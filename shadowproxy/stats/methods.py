@@ -36,11 +36,16 @@ class Levels(NamedTuple):
 
 
 class Ends(NamedTuple):
-    """FAIL needs `low` and `guard` above the limit, PASS needs `high` at or below it."""
+    """FAIL needs `low` and `guard` above the limit, PASS needs `high` at or below it.
+
+    `alone` is the lower end that takes each trial for itself: where it is above the limit and the others are not,
+    only bursts speak against the candidate.
+    """
 
     low: Floats
     high: Floats
     guard: Floats
+    alone: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +84,7 @@ def _difference(sums: Floats, levels: Levels, alike: bool) -> Ends:
     high = union.high_end(b + lost, _credited(sums), n + lost, levels.hold)
     guard = _proven(evalues.log_one_sided(heads, tails) >= math.log(1 / levels.fail))
     over_buckets = _over_buckets(sums, levels, asymptotic.sequence)
-    return _wider(Ends(low, high, guard), over_buckets, alike)
+    return _wider(Ends(low, high, guard, low), over_buckets, alike)
 
 
 def _difference_once(sums: Floats, levels: Levels, alike: bool) -> Ends:
@@ -88,7 +93,7 @@ def _difference_once(sums: Floats, levels: Levels, alike: bool) -> Ends:
     low, _ = one_look.difference(b, c, n, levels.fail)
     _, high = one_look.difference(b + lost, _credited(sums), n + lost, levels.hold)
     guard = _proven(one_look.coin_p(heads, tails) <= levels.fail)
-    return _wider(Ends(low, high, guard), _over_buckets(sums, levels, one_look.ratio), alike)
+    return _wider(Ends(low, high, guard, low), _over_buckets(sums, levels, one_look.ratio), alike)
 
 
 def _credited(sums: Floats) -> Floats:
@@ -114,14 +119,14 @@ def _rate(sums: Floats, levels: Levels, alike: bool) -> Ends:
     n, s, lost = sums[:3]
     low, high = bernoulli.lower(s, n, levels.fail), bernoulli.upper(s + lost, n + lost, levels.hold)
     over_buckets = _over_buckets(sums, levels, asymptotic.sequence)
-    return _wider(Ends(low, high, over_buckets[0]), over_buckets, alike)
+    return _wider(Ends(low, high, over_buckets[0], low), over_buckets, alike)
 
 
 def _rate_once(sums: Floats, levels: Levels, alike: bool) -> Ends:
     n, s, lost = sums[:3]
     low, high = one_look.rate(s, n, levels.fail)[0], one_look.rate(s + lost, n + lost, levels.hold)[1]
     over_buckets = _over_buckets(sums, levels, one_look.ratio)
-    return _wider(Ends(low, high, over_buckets[0]), over_buckets, alike)
+    return _wider(Ends(low, high, over_buckets[0], low), over_buckets, alike)
 
 
 def _over_buckets(
@@ -144,7 +149,7 @@ def _wider(ends: Ends, over_buckets: tuple[Floats, Floats], alike: bool) -> Ends
     low, high = over_buckets
     if not alike:
         low, high = np.where(np.isfinite(low), low, np.inf), np.where(np.isfinite(high), high, -np.inf)
-    return Ends(np.minimum(ends.low, low), np.maximum(ends.high, high), ends.guard)
+    return Ends(np.minimum(ends.low, low), np.maximum(ends.high, high), ends.guard, ends.alone)
 
 
 def _mean_rows(evidence: Evidence, gate: Gate) -> Floats:
@@ -169,12 +174,12 @@ def _bucket_estimate(sums: Floats) -> Floats:
 
 def _bucketed(sums: Floats, levels: Levels, alike: bool) -> Ends:
     low, _ = asymptotic.sequence(sums[_BUCKETS], levels.fail)
-    return Ends(low, asymptotic.sequence(sums[_BUCKETS], levels.hold)[1], low)
+    return Ends(low, asymptotic.sequence(sums[_BUCKETS], levels.hold)[1], low, low)
 
 
 def _bucketed_once(sums: Floats, levels: Levels, alike: bool) -> Ends:
     low, _ = one_look.ratio(sums[_BUCKETS], levels.fail)
-    return Ends(low, one_look.ratio(sums[_BUCKETS], levels.hold)[1], low)
+    return Ends(low, one_look.ratio(sums[_BUCKETS], levels.hold)[1], low, low)
 
 
 def _proven(is_proven: Bools) -> Floats:
