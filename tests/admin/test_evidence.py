@@ -72,7 +72,7 @@ async def test_a_page_stands_as_requests_came_though_their_answers_came_otherwis
     log = PairLog(tmp_path / "pairs")
     for at in (0.0, 3.0, 1.0, 2.0):
         log.pair(at=at)
-    log.write()
+    log.write("20260301T140000Z-0-1-000001")
     async with serving(log.root) as (api, _):
         page = await (await api.get("/api/v1/pairs")).json()
         came = [pair["ts"] for pair in page["items"]]
