@@ -91,6 +91,8 @@ IS_PAIR: Final = (
     "coalesce(v = 1 AND kind = 'pair' AND pair_id IS NOT NULL AND trial IS NOT NULL AND candidate IS NOT NULL "
     "AND ts IS NOT NULL AND shadow.outcome IS NOT NULL, false)"
 )
+# What a line says of a copy that was never sent: the ledger counts it, and there is no pair.
+IS_UNSENT: Final = "coalesce(v = 1 AND kind = 'pair' AND shadow.outcome IS NULL AND shadow.dropped IS NOT NULL, false)"
 IS_LEDGER: Final = (
     "coalesce(v = 1 AND kind = 'ledger' AND worker IS NOT NULL AND boot IS NOT NULL AND ts IS NOT NULL, false)"
 )

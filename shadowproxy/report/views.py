@@ -48,7 +48,9 @@ class Loaded:
 
 def load_views(con: duckdb.DuckDBPyConnection, source: Source) -> Loaded:
     """Create `pairs`, `ledger` and `trials`, and count what could not be read."""
-    bad_pairs = _create_view(con, "pairs", columns.PAIR, columns.IS_PAIR, schema.PAIRS, source.pairs)
+    bad_pairs = _create_view(
+        con, "pairs", columns.PAIR, columns.IS_PAIR, schema.PAIRS, source.pairs, is_passed_over=columns.IS_UNSENT
+    )
     bad_ledgers = _create_view(con, "ledger", columns.LEDGER, columns.IS_LEDGER, LEDGER, source.ledgers)
     con.execute(_TRIALS)
     (pairs,) = con.execute("SELECT count(*) FROM pairs").fetchone() or (0,)
@@ -76,8 +78,11 @@ def _create_view(
     is_valid: str,
     known: Mapping[str, str],
     files: Sequence[Path],
+    *,
+    is_passed_over: str = "false",
 ) -> int:
-    """The view holds what is valid; returns how many lines are no record."""
+    """The view holds what is valid; returns how many lines are no record. `is_passed_over`: those that are one, and
+    no row."""
     names = ", ".join(f'"{column}"' for column in exprs)
     of_columns, of_lines = _by_form(files)
     parts, bad = [], 0
@@ -86,11 +91,14 @@ def _create_view(
         parts.append(f"SELECT {names} FROM {_columns_of(con, f'{name}_files')}")
     if of_lines or not of_columns:
         made = str(engine.scratch(con) / f"{name}.parquet")
-        copy = f"COPY (SELECT {is_valid} AS is_valid, {columns.selected(exprs)} FROM $LINES) TO $made {_SCRATCH}"
+        marks = f"{is_valid} AS is_valid, NOT {is_passed_over} AS is_row"
+        copy = f"COPY (SELECT {marks}, {columns.selected(exprs)} FROM $LINES) TO $made {_SCRATCH}"
         bad += over_lines(con, copy, known, of_lines, {"made": made})
         con.execute(f"SET VARIABLE {name}_made = ?", [[made]])
         parts.append(f"SELECT {names} FROM {_columns_of(con, f'{name}_made')} WHERE is_valid")
-        counted = con.execute(f"SELECT count(*) FROM {_columns_of(con, f'{name}_made')} WHERE NOT is_valid").fetchone()
+        counted = con.execute(
+            f"SELECT count(*) FROM {_columns_of(con, f'{name}_made')} WHERE NOT is_valid AND is_row"
+        ).fetchone()
         bad += int(counted[0]) if counted else 0
     con.execute(f"CREATE VIEW {name} AS {' UNION ALL '.join(parts)}")
     return bad

@@ -12,7 +12,7 @@ from shadowproxy.pairlog import database
 from shadowproxy.pairlog.reader import is_torn
 from shadowproxy.report import engine, views
 from shadowproxy.report.source import SourceMissing, SourceUnknown, find
-from tests.support.pairs import PairLog, answer
+from tests.support.pairs import PairLog, answer, dropped, incomparable
 from tests.support.reports import figures_on, report_on
 
 
@@ -41,6 +41,16 @@ def test_a_torn_tail_and_bad_lines_are_counted_apart(log: PairLog) -> None:
     log.ledgers.append('{"v":1,"kind":"ledger","ts":"yesterday"}')
     loaded = read(log.write(torn='{"v":1,"kind":"pair","pair'))
     assert (loaded.pairs, loaded.torn_lines, loaded.bad_lines) == (3, 1, 8)  # 7 pairs' and 1 ledger's
+
+
+def test_a_copy_that_was_dropped_is_neither_a_pair_nor_unreadable(log: PairLog) -> None:
+    log.pair(times=3)
+    log.pair(shadow=dropped("in_flight"), comparison=incomparable("shadow_dropped"))
+    log.ledger(eligible=4, sent=3, dropped={"in_flight": 1}, finished={"complete": 3}, logged=3)
+    path = log.write()
+    found = read(path)
+    assert (found.pairs, found.bad_lines, found.torn_lines) == (3, 0, 0)
+    assert (figures_on(path).pairs, figures_on(path).coverage.estimate) == (3, 0.75)
 
 
 def test_a_whole_last_line_without_newline_is_no_torn_one(log: PairLog) -> None:
