@@ -305,6 +305,29 @@ async def test_a_pair_holds_what_was_said(make: Make) -> None:
     world.assert_at_rest()
 
 
+@pytest.mark.parametrize("step_s", [-3600, 3600])
+async def test_a_step_of_the_wall_clock_within_a_request_changes_no_duration(
+    make: Make, monkeypatch: pytest.MonkeyPatch, step_s: int
+) -> None:
+    """It moves what later requests say of their arrival, and nothing else: order is that of their numbers."""
+    wall = 1_700_000_000 * 10**9
+    monkeypatch.setattr("time.time_ns", lambda: wall)
+    world = make(configuration(candidate()))
+    upstream, mirror, client = world.production.idle(), world.mirrors["v2"].idle(), world.client()
+    for _ in range(2):
+        client.send(POST)
+        wall += step_s * 10**9
+        world.clock.now += 1_000_000
+        upstream.receive(OK)
+        mirror.receive(OK)
+        client.transport.read_all()
+    first, second = world.recorder.pairs
+    assert second.arrival_us - first.arrival_us == step_s * 10**6
+    for pair in (first, second):
+        assert [(one.outcome, one.total) for one in pair.exchanges] == [(o.COMPLETE, 1_000_000)] * 2
+    world.assert_at_rest()
+
+
 async def test_bytes_are_held_from_the_body_s_arrival_until_the_pair_is_handed_over(make: Make) -> None:
     world = make(configuration(candidate()))
     upstream, mirror, client = world.production.idle(), world.mirrors["v2"].idle(), world.client()
