@@ -52,7 +52,9 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     except Refusal as e:
         return e.response()
     except RefusedError as e:
-        detail = f"Nothing was changed: {e}".rstrip(".") + "."
+        detail = f"Nothing was changed: {e}"
+        if not detail.endswith((".", "?")):
+            detail += "."
         return problem(_REFUSALS.get(e.kind, 409), detail, problems=list(e.problems))
     except NoAnswerError as e:
         return problem(503, str(e))

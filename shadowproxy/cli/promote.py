@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from shadowproxy.cli.errors import DONE, FAILED
+from shadowproxy.cli.errors import DONE, FAILED, UsageProblem
 from shadowproxy.cli.remote import Remote, admin_option, in_force
 
 
@@ -22,6 +22,8 @@ from shadowproxy.cli.remote import Remote, admin_option, in_force
 @click.option("--hold", metavar="DURATION", default="5m", show_default=True, help="How long each share is held.")
 @admin_option
 def command(name: str, force: str | None, ramp: str | None, hold: str, admin: str) -> int:
+    if force is not None and not force.strip():
+        raise UsageProblem("--force: expected the reason, which is kept; there was none")
     body: dict[str, Any] = {"candidate": name, "force": force}
     if ramp is not None:
         body["ramp"] = {"steps": [share.strip() for share in ramp.split(",")], "hold": hold}

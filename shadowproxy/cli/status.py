@@ -36,7 +36,8 @@ def lines(told: Mapping[str, Any]) -> Iterator[str]:
         f"· generation {told['generation']}"
     )
     production = told["production"]
-    yield f"{plain(production['name'])} answers at {', '.join(production['urls'])} · {told['requests']:,} requests"
+    answered = f"{told['requests']:,} request" + ("s" if told["requests"] != 1 else "")
+    yield f"{plain(production['name'])} answers at {', '.join(production['urls'])} · {answered}"
     ramp = told["ramp"]
     if ramp:
         step = f"step {ramp['step'] + 1} of {len(ramp['steps'])}, since {ramp['since']}"

@@ -67,6 +67,7 @@ def test_a_day_of_an_operator(say: Say) -> None:
 EXITS = [
     (("promote", "v2"), 1, "v2 is not promoted: its verdict is not known yet, not PASS"),
     (("promote", "v9"), 2, "There is no candidate v9"),
+    (("promote", "v2", "--force", " "), 2, "--force: expected the reason"),
     (("sample", "v2", "1"), 2, "write 1% or 100%"),
     (("sample", "v9", "1%"), 2, "no candidate v9"),
     (("add", "v2"), 2, "expected NAME=URL"),
