@@ -280,5 +280,7 @@ def no_pairs(path: str, report: Report) -> str:
         f"{plain(candidate.name)}: {largest_reason(candidate.ledger)}" for candidate in report.candidates.values()
     ] or ["nothing, there is none"]
     left_out = report.sources.torn_lines + report.sources.bad_lines
+    there = report.sources.pairs
+    others = f"; {there:,} pairs there are of other hours, routes, slices or trials" if there else ""
     unread = f"; {left_out:,} line(s) are no records of a pair log and were left out" if left_out else ""
-    return f"no pairs in {plain(path)}; the ledger says: {'; '.join(said)}{unread}"
+    return f"no pairs in {plain(path)}; the ledger says: {'; '.join(said)}{unread}{others}"

@@ -159,6 +159,13 @@ def test_who_asked_for_a_document_gets_one_that_says_that_there_are_no_pairs(tmp
     assert json.loads(capsys.readouterr().out)["headline"] == "Nothing was judged: the log knows no candidate."
 
 
+def test_pairs_that_were_not_asked_for_are_told_of(tmp_path: Path, capsys: Captured) -> None:
+    log = PairLog(tmp_path / "log")
+    log.pair(times=3, slices={"country": "DE"})
+    assert call(["report", str(log.write()), "--slice", "country:FR"]) == 3
+    assert capsys.readouterr().err.endswith("; 3 pairs there are of other hours, routes, slices or trials\n")
+
+
 def test_pairs_in_an_open_bucket_are_pairs(tmp_path: Path, capsys: Captured) -> None:
     log = PairLog(tmp_path / "log")
     log.pair(times=5)
