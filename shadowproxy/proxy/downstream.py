@@ -20,7 +20,7 @@ from contextlib import suppress
 from time import perf_counter_ns, time_ns
 from typing import TYPE_CHECKING, Final, cast
 
-from shadowproxy.core.outcome import TRUNCATED
+from shadowproxy.core.outcome import CLIENT_ABORTED, TRUNCATED
 from shadowproxy.http1 import chunked, refusal
 from shadowproxy.http1.chunked import ChunkedDecoder, ChunkedError
 from shadowproxy.http1.refusal import Refused, bad_request
@@ -137,6 +137,13 @@ class Downstream(asyncio.Protocol):
             return
         if self._served or perf_counter_ns() - self._born_ns > SECOND_NS:
             self.close()
+
+    def give_up(self) -> None:
+        """`limits.drain` is over: who has nothing of an answer yet is told so, and may ask elsewhere."""
+        exchange = self.exchange
+        if exchange is not None and not exchange.began:
+            detail = "This proxy is stopping, and production has not answered in time."
+            exchange.production_failed(CLIENT_ABORTED, "draining", detail)
 
     def outlive(self, generation: int) -> None:
         """End a tunnel or a stream that began with a configuration as old as `generation`: few are kept alive."""

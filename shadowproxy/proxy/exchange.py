@@ -43,7 +43,14 @@ JOINED: Final = 16 << 10  # a head and a body up to this length leave as one buf
 PENDING: Final = 64 << 10  # bytes of a request that wait for a connection before the client is paused
 MAX_LOOPS: Final = 3
 IDEMPOTENT: Final = frozenset({b"GET", b"HEAD", b"PUT", b"DELETE", b"OPTIONS", b"TRACE"})
-_STATUS: Final = {"connect_error": 502, "reset": 502, "upstream_closed": 502, "protocol_error": 502, "timeout": 504}
+_STATUS: Final = {
+    "connect_error": 502,
+    "reset": 502,
+    "upstream_closed": 502,
+    "protocol_error": 502,
+    "timeout": 504,
+    "draining": 503,
+}
 
 
 class Exchange:

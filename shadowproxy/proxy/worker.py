@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 LEDGER_S: Final = 5.0
+LAST_WORDS_S: Final = 0.05  # for answers to leave before connections are cut
 RECORDER_PATIENCE_S: Final = 15.0  # without an acknowledgement; a recorder that died is replaced well within
 POOLS_S: Final = 1.0
 COLLECT_S: Final = 60.0
@@ -428,6 +429,10 @@ class Worker:
             await asyncio.sleep(0.01)
             if self.loop.time() >= deadline or not (self.connections or self._tasks or self._in_flight()):
                 break
+        for connection in list(self.connections):
+            connection.give_up()
+        if self.connections:
+            await asyncio.sleep(LAST_WORDS_S)
         for connection in list(self.connections):
             connection.transport.abort()
         await asyncio.sleep(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -299,3 +300,24 @@ def test_an_old_connection_is_told_to_close(tmp_path: Path) -> None:
             assert time.monotonic() - born < LEAST_S, "the connection is never told to close"
         assert (answer.status, answer.head.get(b"connection")) == (200, b"close")
         assert client.wait_end() == "fin"
+
+
+def test_who_has_no_answer_when_the_drain_is_over_is_told(tmp_path: Path) -> None:
+    released = threading.Event()
+
+    def holds(connection: Connection, request: Request) -> None:
+        released.wait(20)
+
+    with Upstream(holds) as production:
+        config = {"production": {"url": production.url}, "limits": {"drain": "100ms"}}
+        with Proxy(tmp_path, config) as proxy, Client(proxy.address) as client:
+            client.send(get("/", "X-Request-ID: late-1"))
+            production.wait_requests(1)
+            proxy.signal(signal.SIGTERM)
+            answer = client.read()
+            assert (answer.status, answer.kind) == (503, "draining")
+            assert answer.head.get(b"retry-after") == b"1"
+            assert json.loads(answer.data)["request_id"] == "late-1"
+            released.set()
+            proxy.wait()
+            proxy.process = None
