@@ -173,33 +173,33 @@ async def test_flagd_s_file_is_followed_as_it_changes(tmp_path: Path, monkeypatc
         staged.write_text(json.dumps({"flags": {"s": one(sample), "p": one(paused)}}))
         staged.replace(file)
 
-    async def follows(expected: tuple[bool, float]) -> None:
+    async def follows(expected: tuple[bool, float]) -> bool:
         for _ in range(3000):
             await world.look()
             if world.now == expected:
-                return
+                return True
             threading.Event().wait(0.02)
-        raise AssertionError(f"{world.now}, not {expected}")
+        return False
 
     write("10%", False)
     world = World(Flags(file=str(file), follow=(Follow(candidate="v2", sample="s", pause="p"),)))
     try:
-        await follows((False, 0.1))
+        assert await follows((False, 0.1))
         write("20%", False)
-        await follows((False, 0.2))
+        assert await follows((False, 0.2))
         write("20%", True)
-        await follows((True, 0.2))
+        assert await follows((True, 0.2))
         write("20%", False)
-        await follows((False, 0.2))
+        assert await follows((False, 0.2))
         write(20, False)  # another kind
-        await follows((True, 0.2))
+        assert await follows((True, 0.2))
         write("30%", False)
-        await follows((False, 0.3))
+        assert await follows((False, 0.3))
         write("30%", False, state="DISABLED")
-        await follows((True, 0.3))
+        assert await follows((True, 0.3))
         write("40%", False)
-        await follows((False, 0.4))
+        assert await follows((False, 0.4))
         file.write_text("no JSON")
-        await follows((True, 0.4))
+        assert await follows((True, 0.4))
     finally:
         await world.following.close()

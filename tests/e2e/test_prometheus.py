@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import subprocess
 from collections.abc import Iterator
@@ -111,7 +112,8 @@ EXPRESSIONS = list(expressions())
 
 @pytest.mark.parametrize(("where", "expression"), EXPRESSIONS, ids=[where for where, _ in EXPRESSIONS])
 def test_every_expression_returns_data(prometheus: Prometheus, where: str, expression: str) -> None:
-    until(lambda: prometheus.query(expression), 60, f"data for {where}: {expression}", step_s=0.2)
+    data = until(lambda: prometheus.query(expression), 60, f"data for {where}: {expression}", step_s=0.2)
+    assert all(math.isfinite(float(one["value"][1])) for one in data), data
 
 
 def test_legends_name_labels_that_the_expressions_return(prometheus: Prometheus) -> None:

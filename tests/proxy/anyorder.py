@@ -388,13 +388,15 @@ class Play:
 
     # -- the end -----------------------------------------------------------------------------------------------------
 
-    async def run(self, steps: int = 250) -> None:
+    async def run(self, steps: int = 250) -> int:
+        """How many requests there were; AssertionError for what must not be."""
         for _ in range(steps):
             await self.step()
         await self._finish()
         self._check()
         for transport in [player.transport for player in self.players] + [server.transport for server in self.servers]:
             transport.hang_up()
+        return len(self.asks)
 
     async def _finish(self) -> None:
         """All read and speak on, then time passes: whatever still hangs has its limit."""

@@ -10,14 +10,14 @@ from tests.proxy.world import Clock, stopped
 async def test_whatever_the_order_a_client_gets_production_s_answers(
     clock: Clock, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    await Play(seed, clock, monkeypatch, faulty=False).run()
+    assert await Play(seed, clock, monkeypatch, faulty=False).run() > 0
 
 
 @pytest.mark.parametrize("seed", range(120))
 async def test_whatever_breaks_nobody_gets_anybody_else_s_bytes(
     clock: Clock, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    await Play(seed, clock, monkeypatch, faulty=True).run()
+    assert await Play(seed, clock, monkeypatch, faulty=True).run() > 0
 
 
 @pytest.mark.campaign
@@ -27,7 +27,7 @@ async def test_ten_thousand_orders(faulty: bool) -> None:
     for seed in range(1000, 11_000):
         with pytest.MonkeyPatch.context() as patch, stopped(patch) as clock:
             try:
-                await Play(seed, clock, patch, faulty=faulty).run()
+                assert await Play(seed, clock, patch, faulty=faulty).run() > 0
             except BaseException as e:
                 e.add_note(f"seed {seed}")
                 raise

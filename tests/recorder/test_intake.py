@@ -197,6 +197,7 @@ def test_a_frame_larger_than_the_inbox_is_read_to_its_end(tmp_path: Path) -> Non
             async with asyncio.timeout(60):
                 await asyncio.get_running_loop().sock_sendall(peer, long * 3)
             await eventually(lambda: len(desk.worked) == 3, "all")
+            assert (desk.worked, desk.connections[0]._frames.held) == ([0, 0, 0], 0)
 
     run(scenario)
 
