@@ -160,7 +160,7 @@ def _body(rules: Rules, plan: Plan, production: Assessed, other: Assessed) -> Fo
         return NOTHING
     a, b = production.lifted, other.lifted
     if a.form is Form.JSON and b.form is Form.JSON:
-        booleans = any(may_hold_booleans(side.lifted, side.answer.body or b"") for side in (production, other))
+        booleans = may_hold_booleans(a, production.answer.body or b"") or may_hold_booleans(b, other.answer.body or b"")
         return diff(a.value, b.value, plan.place, rules.tolerance, booleans=booleans)
     return diff_opaque(a, b)
 

@@ -52,8 +52,11 @@ def measure(prediction: Prediction, production: Decision, other: Decision) -> di
 
 
 def _measured(by_item: Measure, prediction: Prediction, pairs: Iterable[tuple[Any, Any]]) -> dict[str, float]:
+    each = list(pairs)
+    if len(each) == 1:  # most answers hold one decision, and it is its own mean and sum
+        return dict(_scored(by_item, prediction, *each[0]))
     sums: dict[str, list[float]] = {}
-    for x, y in pairs:
+    for x, y in each:
         for name, value in _scored(by_item, prediction, x, y):
             sums.setdefault(name, []).append(value)
     return {

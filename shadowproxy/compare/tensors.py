@@ -110,7 +110,7 @@ def _tensors(answer: Any) -> list[Tensor]:
     return [
         tensor
         for tensor in outputs
-        if isinstance(tensor, dict) and isinstance(tensor.get("data"), list) and isinstance(tensor.get("datatype"), str)
+        if tensor.__class__ is dict and tensor.get("datatype").__class__ is str and tensor.get("data").__class__ is list
     ]
 
 
