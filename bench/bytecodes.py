@@ -48,8 +48,11 @@ class _Traced:
         raise MeasurementError("the worker did not say what it had counted")
 
 
-def count(case: Case, requests: int) -> list[tuple[str, str, float, float]]:
-    """(place, function, bytecodes, calls) for one request, most first. Raises MeasurementError."""
+def count(case: Case, requests: int, before: int = 20) -> list[tuple[str, str, float, float]]:
+    """(place, function, bytecodes, calls) for one request, most first; `before` are served first and not counted.
+
+    Raises MeasurementError.
+    """
     with TemporaryDirectory(prefix="shadowproxy-bench-") as directory:
         place = Path(directory)
         with standing(case, place) as stand:
@@ -59,7 +62,7 @@ def count(case: Case, requests: int) -> list[tuple[str, str, float, float]]:
             try:
                 worker = _Traced(process.pid, place / "bytecodes")
                 stand.begin()
-                stand.world.exchange(worker, 20)
+                stand.world.exchange(worker, before)
                 worker.cut()
                 stand.world.exchange(worker, requests)
                 rows = worker.cut()

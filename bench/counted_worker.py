@@ -4,11 +4,13 @@ Pairs wait 10 ms for others before they go to the recorder together. A program t
 in each batch where the real one finds many, so here they wait as much longer as the worker is slower.
 
 With BYTECODES in the environment it counts them, by function: SIGUSR1 appends the counts so far to that file, as one
-line of JSON, and starts again.
+line of JSON, and starts again. With OBJECTS it appends [objects that the collector knows, blocks of memory] instead, as
+they are: nothing is collected before.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -22,6 +24,7 @@ from shadowproxy.proxy.__main__ import main
 
 _SLOWED = 50
 BYTECODES = "SHADOWPROXY_BENCH_BYTECODES"
+OBJECTS = "SHADOWPROXY_BENCH_OBJECTS"
 
 
 def count_bytecodes(into: Path) -> None:
@@ -55,8 +58,19 @@ def count_bytecodes(into: Path) -> None:
     sys.settrace(enter)
 
 
+def count_objects(into: Path) -> None:
+    def write(number: int, frame: FrameType | None) -> None:
+        counts = [len(gc.get_objects()), sys.getallocatedblocks()]
+        with into.open("a", encoding="utf-8") as out:
+            out.write(json.dumps(counts) + "\n")
+
+    signal.signal(signal.SIGUSR1, write)
+
+
 if __name__ == "__main__":
     recording.FLUSH_S *= _SLOWED  # type: ignore[misc]  # Final for everybody else
     if BYTECODES in os.environ:
         count_bytecodes(Path(os.environ[BYTECODES]))
+    elif OBJECTS in os.environ:
+        count_objects(Path(os.environ[OBJECTS]))
     sys.exit(main())
