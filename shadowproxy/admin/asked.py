@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
 import sys
+import tempfile
 from asyncio.subprocess import PIPE
 from collections.abc import Mapping
 from typing import Any, Final
@@ -42,8 +45,19 @@ async def ask(question: Mapping[str, Any], deadline_s: int) -> bytes:
 async def ask_at_once(question: Mapping[str, Any], deadline_s: int) -> bytes:
     """The same for one that asks by itself and never twice at a time: it waits for nobody. Raises AskedError."""
     try:
+        scratch = tempfile.mkdtemp(prefix="shadowproxy-asked-")
+    except OSError as e:
+        raise AskedError(f"There is no place for temporary files: {e.strerror or e}.") from e
+    try:
+        return await _asked(question, deadline_s, {**os.environ, "TMPDIR": scratch})
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)  # a process that was killed has not cleared up behind itself
+
+
+async def _asked(question: Mapping[str, Any], deadline_s: int, environment: Mapping[str, str]) -> bytes:
+    try:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-P", "-m", "shadowproxy.report", stdin=PIPE, stdout=PIPE, stderr=PIPE
+            sys.executable, "-P", "-m", "shadowproxy.report", stdin=PIPE, stdout=PIPE, stderr=PIPE, env=environment
         )
     except OSError as e:
         raise AskedError(f"The system started no process: {e.strerror or e}.") from e

@@ -62,8 +62,8 @@ class Life:
                 self.worker.abort(generation)
             case Hush(candidates):
                 self.worker.hush(candidates)
-            case Drain(delay_s, grace_s):
-                self._task(self._drain(delay_s, grace_s))
+            case Drain(delay_s, grace_s, last):
+                self._task(self._drain(delay_s, grace_s, last))
             case Stop():
                 self._ended.set()
             case _:
@@ -75,7 +75,7 @@ class Life:
             self._ended.set()
             return
         limits = self.worker.runtime.limits
-        self._task(self._drain(0.0, limits.drain))
+        self._task(self._drain(0.0, limits.drain, last=True))
 
     def _task(self, coroutine: object) -> None:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(coroutine)  # type: ignore[arg-type]
@@ -111,12 +111,12 @@ class Life:
     async def _warm(self, generation: int) -> None:
         self.child.send(Prepared(generation, await self.worker.warm()))
 
-    async def _drain(self, delay_s: float, grace_s: float) -> None:
+    async def _drain(self, delay_s: float, grace_s: float, last: bool) -> None:
         if self._draining:
             return
         self._draining = True
         if self._serving:
-            await self.worker.drain(delay_s, grace_s)
+            await self.worker.drain(delay_s, grace_s, last=last)
         self.child.send(self._heartbeat())
         self.child.send(Drained())
         self._ended.set()

@@ -33,6 +33,7 @@ from shadowproxy.proxy.downstream import Downstream
 from shadowproxy.proxy.handshakes import TlsServer
 from shadowproxy.proxy.ids import Ids
 from shadowproxy.proxy.mirror import Mirror, ReadBudget, give_up_all
+from shadowproxy.proxy.newcomers import LAST_ARRIVALS_S, turn_away
 from shadowproxy.proxy.pressure import MOST, Throttling
 from shadowproxy.proxy.production import Production
 from shadowproxy.proxy.recording import Recording
@@ -416,10 +417,17 @@ class Worker:
 
     # -- the end -----------------------------------------------------------------------------------------------------
 
-    async def drain(self, delay_s: float, grace_s: float) -> None:
-        """Serve on for `delay_s`, then stop accepting and finish what is in flight, pairs too, in `grace_s` at most."""
+    async def drain(self, delay_s: float, grace_s: float, *, last: bool = False) -> None:
+        """Serve on for `delay_s`, then stop accepting and finish what is in flight, pairs too, in `grace_s` at most.
+
+        `last`: nobody goes on accepting at these sockets.
+        """
         self.draining = True
         await asyncio.sleep(delay_s)
+        if last:
+            for _, sock in self._servers:
+                turn_away(sock)
+            await asyncio.sleep(LAST_ARRIVALS_S)
         self._stop_accepting()
         deadline = self.loop.time() + grace_s
         while True:

@@ -271,10 +271,10 @@ class Crew:
             seat.wanted = seat.wants_renewal = False
             if seat.successor is not None:  # it may have accepted already
                 seat.retiring.append(seat.successor)
-                seat.successor.drain(delay_s, grace_s)
+                seat.successor.drain(delay_s, grace_s, last=True)
                 seat.successor = None
             if seat.life is not None:
-                seat.life.drain(delay_s, grace_s)
+                seat.life.drain(delay_s, grace_s, last=True)
 
     async def empty(self, seats: Sequence[Seat], within_s: float) -> None:
         """Return when nobody sits there; who overstays is killed."""

@@ -113,9 +113,9 @@ class Life(asyncio.Protocol):
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(pack(message))
 
-    def drain(self, delay_s: float, grace_s: float) -> None:
+    def drain(self, delay_s: float, grace_s: float, *, last: bool = False) -> None:
         self.state = "draining"
-        self._drain = Drain(delay_s, grace_s)
+        self._drain = Drain(delay_s, grace_s, last)
         self.send(self._drain)
 
     def kill(self, why: str) -> None:

@@ -76,6 +76,7 @@ class Hush(_Message, frozen=True, tag=True):
 class Drain(_Message, frozen=True, tag=True):
     delay_s: float  # go on accepting for so long
     grace_s: float  # then finish what is in flight for at most so long
+    last: bool = False  # nobody succeeds this worker at its socket
 
 
 class Stop(_Message, frozen=True, tag=True):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -177,6 +179,25 @@ async def test_the_deadline_kills(tmp_path: Path) -> None:
     with pytest.raises(AskedError, match="within 0 s"):
         await ask(snapshot_of(folder), 0)
     assert time.monotonic() - started < 30  # and not the 60 that others are given
+
+
+async def test_a_process_that_was_killed_leaves_no_temporary_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database's own directory for what does not fit into memory, which it makes at once."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    folder = filled(tmp_path / "log").root
+    os.mkfifo(folder / "pairs-20260101T000000Z-0-1-000009.jsonl")  # reading it never ends
+    asking = asyncio.create_task(ask(snapshot_of(folder), 60))
+    while not list(scratch.glob("*/shadowproxy-spill-*")):
+        assert not asking.done()
+        await asyncio.sleep(0.02)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert list(scratch.iterdir()) == []
 
 
 async def test_trouble_is_told_as_a_sentence(tmp_path: Path) -> None:

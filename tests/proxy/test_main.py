@@ -47,8 +47,8 @@ class FakeWorker:
     def abort(self, generation: int) -> None:
         self.did.append(("abort", generation))
 
-    async def drain(self, delay_s: float, grace_s: float) -> None:
-        self.did.append(("drain", delay_s, grace_s))
+    async def drain(self, delay_s: float, grace_s: float, *, last: bool = False) -> None:
+        self.did.append(("drain", delay_s, grace_s, last))
 
     def stats(self) -> w.Stats:
         return w.Stats(gauges={"connections": 0})
@@ -148,7 +148,7 @@ async def test_a_drain_ends_with_its_last_figures(monkeypatch: pytest.MonkeyPatc
         await supervisor.hear(w.Heartbeat)
         await supervisor.hear(w.Drained)
         await supervisor.end()
-        assert supervisor.did[2:] == [("drain", 1.0, 2.0)]
+        assert supervisor.did[2:] == [("drain", 1.0, 2.0, False)]
 
 
 async def test_a_stop_ends_it_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,7 +166,7 @@ async def test_an_orphan_drains_by_itself(monkeypatch: pytest.MonkeyPatch) -> No
         await supervisor.hear(w.Ready)
         supervisor.leave()
         await supervisor.end()
-        assert supervisor.did[2:] == [("drain", 0.0, 7.0)]
+        assert supervisor.did[2:] == [("drain", 0.0, 7.0, True)]
 
 
 async def test_an_orphan_that_never_served_just_ends(monkeypatch: pytest.MonkeyPatch) -> None:
