@@ -109,7 +109,8 @@ def test_the_command_prints_its_tables_and_keeps_its_figures(
     assert run(peers.EXPERIMENT, [*short, "--scenario", "pass", "--proxy", "direct", "nginx"]) == 0
     said = capsys.readouterr().out
     assert "- command: python -m bench peers --quick" in said
-    assert "| passed through | nginx |" in said
+    # A machine that is too busy for 200/s is told so in place of the figure.
+    assert "| passed through | nginx |" in said or "answers/s, left out" in said
     kept = json.loads(next((tmp_path / "results").glob("peers-*.json")).read_text(encoding="utf-8"))
     assert [sample["proxy"] for sample in kept["data"]["rounds"][0]] == ["direct", "nginx"]
     assert [sample["rate_per_s"] for sample in kept["data"]["rounds"][0]] == [200, 200]
