@@ -454,12 +454,15 @@ def test_a_client_s_departure_ends_no_copy(bench: Bench) -> None:
     bench.v2.handler = waits
     bench.production.handler = hangs
     seen, id_ = len(bench.v2.requests), bench.id()
-    already = sum(connection.ended is not None for connection in bench.production.connections)
+
+    def ended() -> int:
+        """How many; which of production's connections it was is the pool's to say."""
+        return sum(connection.ended is not None for connection in bench.production.connections)
+
+    already = ended()
     with bench.client() as client:
         client.send(post("/leaves", b"{}", f"X-Request-ID: {id_}"))
         bench.v2.wait_requests(seen + 1)
-    # Which of production's connections it was is the pool's to say.
-    ended = lambda: sum(connection.ended is not None for connection in bench.production.connections)  # noqa: E731
     until(lambda: ended() > already, 5, "the end of production's exchange")
     go.set()
     pair = bench.pairs(id_)["v2"]
