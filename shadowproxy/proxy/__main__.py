@@ -11,6 +11,7 @@ import structlog
 import uvloop
 
 from shadowproxy import logs
+from shadowproxy.proxy.descriptors import make_room
 from shadowproxy.proxy.worker import Worker
 from shadowproxy.settings.snapshot import decode
 from shadowproxy.wire.child import Child, ignore_signals
@@ -142,6 +143,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--recorder", required=True)
     ignore_signals()
     options = parser.parse_args(arguments)
+    make_room()
 
     async def life() -> None:
         await Life(options).run()

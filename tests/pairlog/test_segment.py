@@ -88,6 +88,24 @@ def test_a_short_write_is_finished(make: Make, tmp_path: Path) -> None:
     assert texts(tmp_path) == [b"abcdefgh\n"]
 
 
+def test_a_large_batch_is_written_in_pieces_between_which_others_may_run(make: Make, tmp_path: Path) -> None:
+    sizes: list[int] = []
+
+    class Counting(Disk):
+        def write(self, fd: int, data: bytes | memoryview) -> int:
+            sizes.append(len(data))
+            return super().write(fd, data)
+
+    large = b"x" * (3 * module.PIECE + 5) + b"\n"
+    writer = make(disk=Counting())
+    writer.write(large)
+    assert sizes == [module.PIECE] * 3 + [6]
+    assert texts(tmp_path) == [large]
+    with pytest.raises(OSError, match="No space left"):
+        make(disk=Disk(module.PIECE, FULL), slot=1).write(large)
+    assert texts(tmp_path) == [large, b""]
+
+
 @pytest.mark.parametrize("script", [(FULL,), (3, FULL), (3, 2, FULL), (3, 0)], ids=str)
 def test_what_cannot_be_written_whole_is_taken_back(
     make: Make, tmp_path: Path, script: tuple[int | OSError, ...]
