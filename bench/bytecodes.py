@@ -8,44 +8,14 @@ The same world as bench.instructions, a worker that traces itself in place of va
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import signal
-import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench.callgrind import is_asleep
 from bench.counted_worker import BYTECODES
-from bench.failure import MeasurementError
 from bench.instructions import CASES, Case, standing
-
-_PATIENCE_S = 30.0
-
-
-class _Traced:
-    def __init__(self, pid: int, counts: Path) -> None:
-        self._pid = pid
-        self._counts = counts
-        self._cuts = 0
-
-    def is_asleep(self) -> bool:
-        return is_asleep(self._pid)
-
-    def cut(self) -> list[tuple[str, str, int, int]]:
-        """(place, function, bytecodes, calls) since the last cut."""
-        os.kill(self._pid, signal.SIGUSR1)
-        self._cuts += 1
-        deadline = time.monotonic() + _PATIENCE_S
-        while time.monotonic() < deadline:
-            lines = self._counts.read_text(encoding="utf-8").splitlines(True) if self._counts.exists() else []
-            if len(lines) == self._cuts and lines[-1].endswith("\n"):
-                return [tuple(row) for row in json.loads(lines[-1])]
-            time.sleep(0.01)
-        raise MeasurementError("the worker did not say what it had counted")
+from bench.self_counted import self_counted
 
 
 def count(case: Case, requests: int, before: int = 20) -> list[tuple[str, str, float, float]]:
@@ -55,20 +25,11 @@ def count(case: Case, requests: int, before: int = 20) -> list[tuple[str, str, f
     """
     with TemporaryDirectory(prefix="shadowproxy-bench-") as directory:
         place = Path(directory)
-        with standing(case, place) as stand:
-            environment = {**stand.environment, BYTECODES: str(place / "bytecodes")}
-            with (place / "stderr").open("wb") as sink:
-                process = subprocess.Popen(stand.command, env=environment, pass_fds=stand.fds, stdout=sink, stderr=sink)
-            try:
-                worker = _Traced(process.pid, place / "bytecodes")
-                stand.begin()
-                stand.world.exchange(worker, before)
-                worker.cut()
-                stand.world.exchange(worker, requests)
-                rows = worker.cut()
-            finally:
-                process.kill()
-                process.wait()
+        with standing(case, place) as stand, self_counted(stand, place, BYTECODES) as worker:
+            stand.world.exchange(worker, before)
+            worker.ask()
+            stand.world.exchange(worker, requests)
+            rows = worker.ask()
     return sorted(((at, name, n / requests, calls / requests) for at, name, n, calls in rows), key=lambda row: -row[2])
 
 

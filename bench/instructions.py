@@ -10,23 +10,19 @@ worker's system calls (which are counted beside it) and the memory's are not in 
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
-import shlex
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import machine
-from bench.callgrind import Stretch, counted, missing
+from bench.callgrind import counted
+from bench.counting import Count, Counting, per_request
 from bench.failure import MeasurementError
 from bench.lockstep import Lockstep
-from bench.results import keep
 from bench.scenarios import LARGE, LARGE_OTHER, SMALL, request_for
 from shadowproxy.settings.build import build
 from shadowproxy.settings.model import Settings
@@ -50,35 +46,6 @@ CASES = (
     Case("mirror", "mirrored and recorded", SMALL, SMALL),
     Case("large", "mirrored and recorded, 1 KiB answers", LARGE, LARGE_OTHER),
 )
-_TITLES = {case.name: case.title for case in CASES}
-
-
-@dataclass(frozen=True, slots=True)
-class Count:
-    """For one request, with what an idle worker does in the same time taken off."""
-
-    instructions: float
-    system_calls: float
-    functions: dict[str, float] = field(default_factory=dict)
-
-
-def main(words: Sequence[str] | None = None) -> int:
-    """0 when it counted, 2 when it cannot on this machine, 4 when the worker did not do its part."""
-    chosen = _parse(words)
-    if absent := missing():
-        print(f"not installed: {', '.join(absent)} (Debian: apt-get install valgrind)", file=sys.stderr)
-        return 2
-    before = json.loads(Path(chosen.against).read_text(encoding="utf-8")) if chosen.against else None
-    try:
-        counts = {case.name: count(case, chosen.requests) for case in CASES if case.name in chosen.case}
-    except (MeasurementError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 4
-    command = shlex.join(["python", "-m", "bench.instructions", *(sys.argv[1:] if words is None else words)])
-    facts = {**machine.describe(), "command": command}
-    keep("instructions", {**facts, "counts": {name: asdict(each) for name, each in counts.items()}})
-    print(text(facts, counts, before and before["counts"], chosen.top))
-    return 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,41 +99,6 @@ def count(case: Case, requests: int) -> Count:
         return per_request(worker.cut(), idle, requests, busy_s / _IDLE_S)
 
 
-def per_request(busy: Stretch, idle: Stretch, requests: int, share: float) -> Count:
-    """`share` is how much of the idle stretch's time the busy one took."""
-    names = {*busy.functions, *idle.functions}
-    functions = {name: (busy.functions.get(name, 0) - share * idle.functions.get(name, 0)) / requests for name in names}
-    return Count(
-        (busy.instructions - share * idle.instructions) / requests,
-        (busy.system_calls - share * idle.system_calls) / requests,
-        dict(sorted(functions.items(), key=lambda item: -item[1])),
-    )
-
-
-def text(
-    facts: dict[str, str],
-    counts: dict[str, Count],
-    before: dict[str, dict[str, float]] | None,
-    top: int,
-    titles: Mapping[str, str] = _TITLES,
-    of: str = "request",
-) -> str:
-    lines = [f"| {of} | instructions | before | change | system calls |", "|---|---|---|---|---|"]
-    for name, each in counts.items():
-        earlier = (before or {}).get(name, {}).get("instructions")
-        compared = f"{earlier:,.0f} | {each.instructions / earlier - 1:+.1%}" if earlier else " | "
-        lines.append(f"| {titles[name]} | {each.instructions:,.0f} | {compared} | {each.system_calls:.1f} |")
-    parts = [machine.lines(facts), "\n".join(lines)]
-    for name, each in counts.items() if top else ():
-        own = [f"| {used:,.0f} | {used / each.instructions:.1%} | `{function}` |" for function, used in _top(each, top)]
-        parts.append("\n".join([f"| {titles[name]} | share | function, without its callees |", "|---|---|---|", *own]))
-    return "\n\n".join(parts)
-
-
-def _top(each: Count, top: int) -> list[tuple[str, float]]:
-    return list(each.functions.items())[:top]
-
-
 def _snapshot(place: Path, world: Lockstep) -> bytes:
     # Connections outlive the idle stretch.
     lasting = {"keep_alive": "10m", "max_age": "10m"}
@@ -179,17 +111,15 @@ def _snapshot(place: Path, world: Lockstep) -> bytes:
     return encode(build(settle(Settings.model_validate(tree)), "json"))
 
 
-def _parse(words: Sequence[str] | None) -> argparse.Namespace:
-    names = [case.name for case in CASES]
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.instructions", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--requests", type=int, default=500, help="how many are counted (500)")
-    parser.add_argument("--case", choices=names, nargs="+", default=names[:2])
-    parser.add_argument("--top", type=int, default=0, metavar="N", help="functions shown (none)")
-    parser.add_argument("--against", metavar="FILE", help="JSON of an earlier run, to compare with")
-    return parser.parse_args(words)
-
+COUNTING = Counting(
+    name="instructions",
+    about=__doc__,
+    of="request",
+    titles={case.name: case.title for case in CASES},
+    count=lambda name, requests: count(next(case for case in CASES if case.name == name), requests),
+    many=500,
+    default=("pass", "mirror"),
+)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(COUNTING.run())

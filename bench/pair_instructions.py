@@ -10,26 +10,19 @@ time as gather in a recorder at 2,000 requests/s, and the next when those are ac
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
-import shlex
 import socket
 import sys
 import time
-from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import machine
-from bench.callgrind import counted, missing
+from bench.callgrind import counted
+from bench.counting import Count, Counting, per_request
 from bench.failure import MeasurementError
-from bench.instructions import Count, per_request, text
 from bench.lockstep import Supervisor
 from bench.recorder import CASES
-from bench.results import keep
 from bench.scenarios import Scenario, request_for
 from shadowproxy.core.outcome import COMPLETE, LOGGED
 from shadowproxy.settings.build import build
@@ -151,26 +144,6 @@ def count(case: Scenario, pairs: int) -> Count:
         return per_request(recorder.cut(), idle, pairs, busy_s / _IDLE_S)
 
 
-def main(words: Sequence[str] | None = None) -> int:
-    """0 when it counted, 2 when it cannot on this machine, 4 when the recorder did not do its part."""
-    chosen = _parse(words)
-    if absent := missing():
-        print(f"not installed: {', '.join(absent)} (Debian: apt-get install valgrind)", file=sys.stderr)
-        return 2
-    before = json.loads(Path(chosen.against).read_text(encoding="utf-8")) if chosen.against else None
-    try:
-        counts = {case.name: count(case, chosen.pairs) for case in CASES if case.name in chosen.case}
-    except (MeasurementError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 4
-    command = shlex.join(["python", "-m", "bench.pair_instructions", *(sys.argv[1:] if words is None else words)])
-    facts = {**machine.describe(), "command": command}
-    keep("pair_instructions", {**facts, "counts": {name: asdict(each) for name, each in counts.items()}})
-    titles = {case.name: case.title for case in CASES}
-    print(text(facts, counts, before and before["counts"], chosen.top, titles, "answers"))
-    return 0
-
-
 def _snapshot(place: Path) -> bytes:
     tree: dict[str, object] = {
         "production": {"url": "http://127.0.0.1:1", "version": "1"},
@@ -180,19 +153,15 @@ def _snapshot(place: Path) -> bytes:
     return encode(build(settle(Settings.model_validate(tree)), "json"))
 
 
-def _parse(words: Sequence[str] | None) -> argparse.Namespace:
-    names = [case.name for case in CASES]
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.pair_instructions",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--pairs", type=int, default=10 * _AT_ONCE, help=f"how many are counted ({10 * _AT_ONCE})")
-    parser.add_argument("--case", choices=names, nargs="+", default=names)
-    parser.add_argument("--top", type=int, default=0, metavar="N", help="functions shown (none)")
-    parser.add_argument("--against", metavar="FILE", help="JSON of an earlier run, to compare with")
-    return parser.parse_args(words)
-
+COUNTING = Counting(
+    name="pair_instructions",
+    about=__doc__,
+    of="pair",
+    titles={case.name: case.title for case in CASES},
+    count=lambda name, pairs: count(next(case for case in CASES if case.name == name), pairs),
+    many=10 * _AT_ONCE,
+    default=[case.name for case in CASES],
+)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(COUNTING.run())

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
-from bench import callgrind
+from bench import callgrind, counting, results
 from bench.callgrind import Stretch
+from bench.counting import Count, Counting, per_request
 from bench.failure import MeasurementError
-from bench.instructions import CASES, Count, count, per_request, text
-from bench.pair_instructions import CASES as ANSWERS
+from bench.instructions import CASES, count
 from bench.pair_instructions import count as count_pairs
+from bench.recorder import CASES as ANSWERS
 
 # f calls g: 3 own instructions on two lines, then g's 40 as the cost of the call; g calls itself.
 DUMP = b"""# callgrind format
@@ -52,10 +56,35 @@ def test_what_an_idle_worker_does_in_the_same_time_is_taken_off() -> None:
     assert per_request(busy, idle, 10, 0.5) == Count(90, 2, {"f": 55, "g": 35})
 
 
-def test_two_runs_are_compared_by_their_ratio() -> None:
-    shown = text({"machine": "m"}, {"pass": Count(90, 2, {"f": 90})}, {"pass": {"instructions": 100}}, top=1)
-    assert "| passed through | 90 | 100 | -10.0% | 2.0 |" in shown
+@pytest.fixture
+def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Counting:
+    monkeypatch.setattr(results, "PLACE", tmp_path)
+    monkeypatch.setattr(counting, "missing", list)
+
+    def counted(name: str, many: int) -> Count:
+        if name == "broken":
+            raise MeasurementError("it did not answer")
+        return Count(9 * many, 2, {"f": 9 * many})
+
+    return Counting("bread", "Counts.", "loaf", {"rye": "of rye", "broken": "broken"}, counted, 10, ["rye"])
+
+
+def test_two_runs_are_compared_by_their_ratio(
+    tool: Counting, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = tmp_path / "before.json"
+    before.write_text(json.dumps({"counts": {"rye": {"instructions": 100}}}))
+    assert tool.run(["--against", str(before), "--top", "1"]) == 0
+    shown = capsys.readouterr().out
+    assert "| of rye | 90 | 100 | -10.0% | 2.0 |" in shown
     assert "| 90 | 100.0% | `f` |" in shown
+    (kept,) = tmp_path.glob("bread-*.json")
+    assert json.loads(kept.read_text())["counts"]["rye"]["instructions"] == 90
+
+
+def test_what_is_counted_may_not_do_its_part(tool: Counting, capsys: pytest.CaptureFixture[str]) -> None:
+    assert tool.run(["--loafs", "3", "--case", "broken"]) == 4
+    assert capsys.readouterr().err == "it did not answer\n"
 
 
 @pytest.mark.skipif(bool(callgrind.missing()), reason="valgrind is not installed on this machine")
