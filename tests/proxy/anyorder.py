@@ -396,6 +396,7 @@ class Play:
         self._check()
         for transport in [player.transport for player in self.players] + [server.transport for server in self.servers]:
             transport.hang_up()
+        self.world.worker.throttling.close()
         return len(self.asks)
 
     async def _finish(self) -> None:
