@@ -14,9 +14,11 @@ import argparse
 import json
 import os
 import shlex
+import signal
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -84,7 +86,8 @@ def run(experiment: Experiment, words: Sequence[str] | None = None) -> int:
         return 2
     began = time.monotonic()
     try:
-        finding = experiment.measure(chosen)
+        with _ended_in_order():
+            finding = experiment.measure(chosen)
     except MeasurementError as error:
         print(f"{experiment.name}: {error}", file=sys.stderr)
         return 4
@@ -104,6 +107,20 @@ def run(experiment: Experiment, words: Sequence[str] | None = None) -> int:
     if chosen.docs:
         document.write_into(document.PLACE, experiment.name, "\n\n".join(shown))
     return 0
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """SIGTERM is answered as Ctrl-C is, so that what was started ends too."""
+
+    def leave(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def expectations(name: str, ratios: Mapping[str, float]) -> str:

