@@ -50,9 +50,13 @@ def _processor() -> str:
 
 def _revision() -> str:
     here = Path(__file__).parent
-    command = ["git", "describe", "--always", "--dirty"]
     try:
-        done = subprocess.run(command, cwd=here, capture_output=True, text=True, check=False)
+        revision = subprocess.run(
+            ["git", "describe", "--always"], cwd=here, capture_output=True, text=True, check=False
+        ).stdout.strip()
+        # What a run writes into the documents does not make the code another one.
+        code = [str(here), str(here.parent / "shadowproxy")]
+        changed = subprocess.run(["git", "diff", "--quiet", "HEAD", "--", *code], cwd=here, check=False).returncode == 1
     except FileNotFoundError:
         return "no revision known"
-    return done.stdout.strip() or "no revision known"
+    return f"{revision}-dirty" if changed else revision or "no revision known"
