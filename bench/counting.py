@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Generic, Protocol, TypeVar
 
 from bench import machine
 from bench.callgrind import Stretch, missing
@@ -36,17 +37,27 @@ def per_request(busy: Stretch, idle: Stretch, many: int, share: float) -> Count:
     )
 
 
+class Case(Protocol):
+    @property
+    def name(self) -> str: ...
+    @property
+    def title(self) -> str: ...
+
+
+C = TypeVar("C", bound=Case)
+
+
 @dataclass(frozen=True, slots=True)
-class Counting:
-    """`count(case, many)` raises MeasurementError. `of` is what `many` are counted of; `default` are cases."""
+class Counting(Generic[C]):
+    """`count(case, many)` raises MeasurementError; `many` are counted of `of`. `default` are the usual cases."""
 
     name: str
     about: str
     of: str
-    titles: Mapping[str, str]
-    count: Callable[[str, int], Count]
+    cases: Sequence[C]
+    count: Callable[[C, int], Count]
     many: int
-    default: Sequence[str]
+    default: Sequence[C]
 
     def run(self, words: Sequence[str] | None = None) -> int:
         """0 when it counted, 2 when it cannot on this machine, 4 when what is counted did not do its part."""
@@ -56,7 +67,7 @@ class Counting:
             return 2
         before = json.loads(Path(chosen.against).read_text(encoding="utf-8"))["counts"] if chosen.against else {}
         try:
-            counts = {name: self.count(name, chosen.many) for name in self.titles if name in chosen.case}
+            counts = {case.name: self.count(case, chosen.many) for case in self.cases if case.name in chosen.case}
         except (MeasurementError, OSError) as error:
             print(error, file=sys.stderr)
             return 4
@@ -67,14 +78,15 @@ class Counting:
         return 0
 
     def _tables(self, counts: Mapping[str, Count], before: Mapping[str, Mapping[str, float]], top: int) -> list[str]:
+        titles = {case.name: case.title for case in self.cases}
         lines = [f"| {self.of} | instructions | before | change | system calls |", "|---|---|---|---|---|"]
         for name, each in counts.items():
             earlier = before.get(name, {}).get("instructions")
             compared = f"{earlier:,.0f} | {each.instructions / earlier - 1:+.1%}" if earlier else " | "
-            lines.append(f"| {self.titles[name]} | {each.instructions:,.0f} | {compared} | {each.system_calls:.1f} |")
+            lines.append(f"| {titles[name]} | {each.instructions:,.0f} | {compared} | {each.system_calls:.1f} |")
         tables = ["\n".join(lines)]
         for name, each in counts.items() if top else ():
-            rows = [f"| {self.titles[name]} | share | function, without its callees |", "|---|---|---|"]
+            rows = [f"| {titles[name]} | share | function, without its callees |", "|---|---|---|"]
             for function, used in list(each.functions.items())[:top]:
                 rows.append(f"| {used:,.0f} | {used / each.instructions:.1%} | `{function}` |")
             tables.append("\n".join(rows))
@@ -89,7 +101,11 @@ class Counting:
         parser.add_argument(
             f"--{self.of}s", dest="many", type=int, default=self.many, help=f"how many are counted ({self.many})"
         )
-        parser.add_argument("--case", choices=list(self.titles), nargs="+", default=list(self.default))
+        parser.add_argument("--case", choices=_names(self.cases), nargs="+", default=_names(self.default))
         parser.add_argument("--top", type=int, default=0, metavar="N", help="functions shown (none)")
         parser.add_argument("--against", metavar="FILE", help="JSON of an earlier run, to compare with")
         return parser.parse_args(words)
+
+
+def _names(cases: Sequence[Case]) -> list[str]:
+    return [case.name for case in cases]

@@ -111,15 +111,7 @@ def _snapshot(place: Path, world: Lockstep) -> bytes:
     return encode(build(settle(Settings.model_validate(tree)), "json"))
 
 
-COUNTING = Counting(
-    name="instructions",
-    about=__doc__,
-    of="request",
-    titles={case.name: case.title for case in CASES},
-    count=lambda name, requests: count(next(case for case in CASES if case.name == name), requests),
-    many=500,
-    default=("pass", "mirror"),
-)
+COUNTING = Counting("instructions", __doc__, "request", CASES, count, many=500, default=CASES[:2])
 
 if __name__ == "__main__":
     sys.exit(COUNTING.run())

@@ -25,15 +25,16 @@ from bench.failure import MeasurementError
 from bench.offer import offered
 from bench.programs import find
 from bench.scenarios import TARGET, Scenario, request_for
+from shadowproxy.admin.verdicts import FIRST_S
 from shadowproxy.bench.address import parse
 from shadowproxy.bench.plan import Plan
 
 _READY_S = 30.0
 _SETTLED_OVER_S = 0.25
 _SETTLED_SHARE = 0.04  # of a core
-# A verdict is sought 2 s after the start where there are pairs, for half a second on the proxy's core, and after that
-# when a bucket ends. In a window of 2 s the first would count for ten times as much as in traffic that goes on.
-_FIRST_VERDICT_S = 2.5
+# Where there are pairs by FIRST_S a verdict is sought then, for half a second on the proxy's core, and after that when
+# a bucket ends. In a window of 2 s the first would count for ten times as much as in traffic that goes on.
+_BEHIND_THE_FIRST_VERDICT_S = FIRST_S + 0.5
 _CLONE = Path(__file__).parent.parent  # `python -m` finds the package here, installed or not
 
 
@@ -91,7 +92,7 @@ def measure_each(scenario: Scenario, proxy: str, loads: Sequence[Load], program:
         samples = []
         with standing(scenario, proxy, place, loads[0], program) as stand:
             if proxy == "shadowproxy" and scenario.mirrors:
-                time.sleep(_FIRST_VERDICT_S)
+                time.sleep(_BEHIND_THE_FIRST_VERDICT_S)
             for load in loads:
                 before = _received(stand.ports.status)
                 window = offer_through(stand, load)

@@ -153,15 +153,7 @@ def _snapshot(place: Path) -> bytes:
     return encode(build(settle(Settings.model_validate(tree)), "json"))
 
 
-COUNTING = Counting(
-    name="pair_instructions",
-    about=__doc__,
-    of="pair",
-    titles={case.name: case.title for case in CASES},
-    count=lambda name, pairs: count(next(case for case in CASES if case.name == name), pairs),
-    many=10 * _AT_ONCE,
-    default=[case.name for case in CASES],
-)
+COUNTING = Counting("pair_instructions", __doc__, "pair", CASES, count, many=10 * _AT_ONCE, default=CASES)
 
 if __name__ == "__main__":
     sys.exit(COUNTING.run())

@@ -70,16 +70,14 @@ class SegmentWriter:
         """Append `data`, whole lines that belong together. Raises OSError, and then nothing of it is there."""
         size = self._prepare(len(data))
         try:
-            written = self._write_fd(self._fd, data if len(data) <= PIECE else memoryview(data)[:PIECE])
-            if written < len(data):
-                self._finish(memoryview(data)[written:])
+            self._write_all(memoryview(data))
         except OSError:
             self._repair_to = size
             self._repair()
             raise
 
-    def _finish(self, rest: memoryview) -> None:
-        """What was left by a first piece, or by a short write: something is wrong, and the next call says what."""
+    def _write_all(self, rest: memoryview) -> None:
+        """Piece by piece. A short write says that something is wrong; the next call says what."""
         while rest:
             written = self._write_fd(self._fd, rest[:PIECE])
             if written == 0:

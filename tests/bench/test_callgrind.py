@@ -11,7 +11,7 @@ from bench import callgrind, counting, results
 from bench.callgrind import Stretch
 from bench.counting import Count, Counting, per_request
 from bench.failure import MeasurementError
-from bench.instructions import CASES, count
+from bench.instructions import CASES, Case, count
 from bench.pair_instructions import count as count_pairs
 from bench.recorder import CASES as ANSWERS
 
@@ -57,20 +57,21 @@ def test_what_an_idle_worker_does_in_the_same_time_is_taken_off() -> None:
 
 
 @pytest.fixture
-def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Counting:
+def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Counting[Case]:
+    rye, broken = Case("rye", "of rye", b"", None), Case("broken", "broken", b"", None)
     monkeypatch.setattr(results, "PLACE", tmp_path)
     monkeypatch.setattr(counting, "missing", list)
 
-    def counted(name: str, many: int) -> Count:
-        if name == "broken":
+    def counted(case: Case, many: int) -> Count:
+        if case is broken:
             raise MeasurementError("it did not answer")
         return Count(9 * many, 2, {"f": 9 * many})
 
-    return Counting("bread", "Counts.", "loaf", {"rye": "of rye", "broken": "broken"}, counted, 10, ["rye"])
+    return Counting("bread", "Counts.", "loaf", (rye, broken), counted, 10, (rye,))
 
 
 def test_two_runs_are_compared_by_their_ratio(
-    tool: Counting, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tool: Counting[Case], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = tmp_path / "before.json"
     before.write_text(json.dumps({"counts": {"rye": {"instructions": 100}}}))
@@ -82,7 +83,7 @@ def test_two_runs_are_compared_by_their_ratio(
     assert json.loads(kept.read_text())["counts"]["rye"]["instructions"] == 90
 
 
-def test_what_is_counted_may_not_do_its_part(tool: Counting, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_counted_may_not_do_its_part(tool: Counting[Case], capsys: pytest.CaptureFixture[str]) -> None:
     assert tool.run(["--loafs", "3", "--case", "broken"]) == 4
     assert capsys.readouterr().err == "it did not answer\n"
 

@@ -120,7 +120,7 @@ def test_every_effort_is_an_option(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 _STARTS_SOMETHING = """
-import sys, time
+import signal, sys
 from pathlib import Path
 from bench.cores import pinned
 from bench.experiment import Experiment, run
@@ -128,7 +128,7 @@ from bench.experiment import Experiment, run
 def measure(chosen):
     with pinned(["sleep", "600"], None, Path(), Path("stderr")) as process:
         print(process.pid, flush=True)
-        time.sleep(600)
+        signal.pause()
 
 sys.exit(run(Experiment("a", "A.", measure, cores=1), []))
 """
