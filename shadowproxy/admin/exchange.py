@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 import orjson
+import structlog
 from aiohttp import ClientPayloadError, web
 from aiohttp.http_exceptions import HttpProcessingError
 
@@ -23,6 +24,8 @@ _IF_MATCH: Final = re.compile(IF_MATCH_PATTERN)
 _WORD: Final = re.compile(WORD_PATTERN)
 ACTOR: Final = "X-Shadowproxy-Actor"  # who changes something, as the client says it; told in the audit
 _MAX_ACTOR: Final = 100
+
+_log = structlog.get_logger()
 
 
 def answer(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
@@ -84,7 +87,8 @@ async def tree_of(request: web.Request) -> Any:
     """The JSON of the body; without a body, an empty object."""
     try:
         data = await request.read()
-    except (web.RequestPayloadError, ClientPayloadError, HttpProcessingError):
+    except (web.RequestPayloadError, ClientPayloadError, HttpProcessingError, ConnectionError) as e:
+        _log.info("admin.no_body", path=request.path, client=request.remote, why=type(e).__name__)
         raise Refusal(400, "The body ended early, or is not encoded as its headers say.") from None
     if not data:
         return {}

@@ -107,7 +107,8 @@ def is_our_name(host: str, listen: str) -> bool:
 
 def _without_port(host: str) -> str:
     if host.startswith("["):
-        return host[1:].partition("]")[0]
+        name, _, rest = host[1:].partition("]")
+        return name if not rest or rest.startswith(":") else host
     return host.partition(":")[0] if host.count(":") == 1 else host
 
 

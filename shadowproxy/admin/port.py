@@ -1,7 +1,8 @@
 """The admin port's sockets: aiohttp's server, with refusals of its own in our form.
 
-What is no HTTP, or too much of it, never becomes a request, so that no middleware sees it. It is answered as a problem
-all the same, without the name of a library, and a stranger's garbage is a line in the log, not a traceback.
+What is no HTTP, or too much of it, never becomes a request, so that no middleware sees it; neither does one with an
+`Expect` that nobody knows. It is answered as a problem all the same, without the name of a library, and a stranger's
+garbage is a line in the log, not a traceback.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import structlog
 from aiohttp import web
 
 from .guard import SECURITY_HEADERS
-from .problems import problem
+from .problems import of_refusal, problem
 
 BACKLOG: Final = 256
 MAX_LINE: Final = 8190  # bytes of a request line, and of a header
@@ -46,6 +47,19 @@ class Connection(web.RequestHandler):
         answer.headers.update(SECURITY_HEADERS)
         answer.force_close()
         return answer
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """What aiohttp refuses before any middleware (an `Expect` that it does not know) is a problem as well."""
+        if isinstance(resp, web.HTTPException):
+            resp = of_refusal(resp, request)
+        return await super().finish_response(request, resp, start_time)
+
+    def log_exception(self, *args: Any, **kw: Any) -> None:
+        """The rest of a body that could not be read is not to be read either: its request was told so."""
+        if not isinstance(kw.get("exc_info"), web.RequestPayloadError):
+            super().log_exception(*args, **kw)
 
 
 class Port:

@@ -30,7 +30,7 @@ def problem(status: int, detail: str, headers: dict[str, str] | None = None, **m
     return web.Response(status=status, body=orjson.dumps(body), content_type=MEDIA_TYPE, headers=headers)
 
 
-def of_refusal(error: web.HTTPException, request: web.Request) -> web.Response:
+def of_refusal(error: web.HTTPException, request: web.BaseRequest) -> web.Response:
     """What the router or the body reader raised, in our form; an Allow header is kept (RFC 9110 §15.5.6)."""
     headers = {name: error.headers[name] for name in ("Allow",) if name in error.headers}
     return problem(error.status, _DETAILS.get(error.status, "{reason}.").format(**_words(error, request)), headers)
@@ -41,9 +41,10 @@ _DETAILS = {
     405: "{path} does not take {method}; it takes {allow}.",
     413: "The request's body is longer than this API takes.",
     415: "The request's body is to be application/json.",
+    417: "Nothing but 100-continue is expected of this API.",
 }
 
 
-def _words(error: web.HTTPException, request: web.Request) -> dict[str, str]:
+def _words(error: web.HTTPException, request: web.BaseRequest) -> dict[str, str]:
     allow = ", ".join(sorted(error.allowed_methods)) if isinstance(error, web.HTTPMethodNotAllowed) else ""
     return {"path": request.path, "method": request.method, "allow": allow, "reason": error.reason}

@@ -27,7 +27,7 @@ MAX_STEPS: Final = 20
 PASS: Final = "PASS"
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
-Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
+Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=1000, pattern=r"\S")]
 # For the description of the API; `settings.units` reads them, and says what is wrong in a sentence.
 _PERCENT: Final = r"^(0|0?\.[0-9]{1,17}|(100(\.0{1,9})?|[0-9]{1,2}(\.[0-9]{1,17})?)%)$"
 _DURATION: Final = r"^[1-9][0-9]{0,3}(ms|s|m|h|d)$"
@@ -225,4 +225,6 @@ def _ramp(ramp: Ramp) -> dict[str, Any]:
         raise Refusal(422, f"ramp: {e}.") from None
     if any(low >= high for low, high in zip([0.0, *steps], steps, strict=False)):
         raise Refusal(422, "ramp.steps: expected shares above 0% that rise.")
+    if hold_s <= 0:
+        raise Refusal(422, f"ramp.hold: expected how long each share is held, longer than 0s, there was {ramp.hold}.")
     return {"steps": steps, "hold_s": hold_s}

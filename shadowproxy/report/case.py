@@ -42,7 +42,9 @@ class Case:
 
     @property
     def production(self) -> str:
-        return self.span.production or "production"
+        """As the pairs say it; before the first, as the configuration does."""
+        snapshot = self.wishes.snapshot
+        return self.span.production or (snapshot.production.name if snapshot is not None else "production")
 
     @property
     def reference(self) -> str:

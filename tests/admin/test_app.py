@@ -131,6 +131,8 @@ HOSTS = [
     ("127.0.0.1@evil.example", False),
     ("", False),
     ("[::1", True),
+    ("[::1]evil.example", False),
+    ("[::1]evil.example:9900", False),
     ("[evil]:9900", False),
     (":9900", False),
 ]

@@ -80,6 +80,36 @@ def test_what_is_no_request_is_a_problem_too_and_no_traceback(tmp_path: Path) ->
         assert "Traceback" not in "".join(str(event) for event in proxy.events)
 
 
+BROKEN = {
+    "an expectation of its own": (417, b"POST /api/v1/pause HTTP/1.1\r\nHost: localhost\r\nExpect: tea\r\n"),
+    "an expectation where nothing is": (417, b"POST /nothing HTTP/1.1\r\nHost: localhost\r\nExpect: tea\r\n"),
+    "no gzip": (400, b"POST /api/v1/pause HTTP/1.1\r\nHost: localhost\r\nContent-Encoding: gzip\r\n"),
+}
+LEFT = b"POST /api/v1/pause HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{"
+
+
+def test_what_is_wrong_around_a_body_is_a_problem_too_and_no_traceback(tmp_path: Path) -> None:
+    """Also whoever leaves in the middle of one: that is no fault of ours."""
+    with Supervised(tmp_path, real=("admin",)) as proxy:
+        proxy.ready()
+        host, port = proxy.event("proxy.ready")["admin"].rsplit(":", 1)
+        for what, (status, head) in BROKEN.items():
+            with socket.create_connection((host, int(port)), timeout=LEAST_S) as connection:
+                connection.sendall(head + b"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
+                response = http.client.HTTPResponse(connection)
+                response.begin()
+                said = json.loads(response.read())
+                assert (response.status, said["status"]) == (status, status), what
+                assert response.headers["Content-Type"] == "application/problem+json"
+                assert response.headers["X-Content-Type-Options"] == "nosniff"
+        with socket.create_connection((host, int(port)), timeout=LEAST_S) as connection:
+            connection.sendall(LEFT)
+        for why in ("RequestPayloadError", "ConnectionResetError"):
+            proxy.event("admin.no_body", path="/api/v1/pause", why=why)
+        assert get(proxy, "/livez")[0] == 200
+        assert [event for event in proxy.events if event["level"] == "error"] == []
+
+
 def test_not_ready_while_production_cannot_be_reached(tmp_path: Path) -> None:
     with Supervised(tmp_path, real=("admin",), behave={"worker": "unhealthy"}) as proxy:
         proxy.ready()

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from shadowproxy.report.scope import ALL, Scope, ScopeError, parse_time
+from shadowproxy.settings.snapshot import Pairs, Production, Snapshot
 from tests.support.pairs import START, PairLog
 from tests.support.reports import figures_on, report_on
 
@@ -78,6 +79,9 @@ def test_a_trial_that_stands_only_in_the_ledger_is_the_newest(tmp_path: Path) ->
     figures = figures_on(log.write())
     assert (figures.trial, figures.pairs) == ("v2-new", 0)
     assert figures.summary == "v2 has had no request yet: 9 of 9 requests: breaker_open (dropped)."
+    production = Production(name="v1", urls=("http://127.0.0.1:9001",))
+    assert figures.production == "production"  # no pair has said who it was
+    assert figures_on(log.write(), snapshot=Snapshot(production=production, pairs=Pairs(dir="x"))).production == "v1"
 
 
 @pytest.mark.parametrize(
