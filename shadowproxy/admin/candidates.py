@@ -37,8 +37,12 @@ def coverage(ledger: Mapping[str, Any]) -> float | None:
     return ledger.get("logged", 0) / wanted if wanted > 0 else None
 
 
-def agreements(counters: Mapping[str, float]) -> dict[str, float]:
-    """By candidate: the share of decided pairs in which it decided as production did. Without one it is absent."""
-    agree = by_label(counters, "pairs_agree_total", "candidate")
-    decided = by_label(counters, "pairs_decided_total", "candidate")
-    return {name: agree.get(name, 0.0) / count for name, count in decided.items() if count > 0}
+def agreements(mirrors: Iterable[Candidate], counters: Mapping[str, float]) -> dict[str, float]:
+    """By candidate: the share of its present trial's decided pairs in which it decided as production did.
+
+    Without one it is absent.
+    """
+    agree = by_label(counters, "pairs_agree_total", "trial")
+    decided = by_label(counters, "pairs_decided_total", "trial")
+    trials = {mirror.name: mirror.trial for mirror in mirrors}
+    return {name: agree.get(trial, 0.0) / decided[trial] for name, trial in trials.items() if decided.get(trial)}

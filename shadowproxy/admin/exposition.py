@@ -75,7 +75,7 @@ def _own(status: Mapping[str, Any]) -> Iterator[Metric]:
 def _ratios(snapshot: Snapshot, counters: Mapping[str, float], rows: Sequence[Mapping[str, Any]]) -> Iterator[Metric]:
     covered = {mirror.name: coverage(ledger_of(mirror, rows)) for mirror in mirrors(snapshot)}
     known = {name: share for name, share in covered.items() if share is not None}
-    for name, shares in (("coverage_ratio", known), ("agreement_ratio", agreements(counters))):
+    for name, shares in (("coverage_ratio", known), ("agreement_ratio", agreements(mirrors(snapshot), counters))):
         family = GaugeMetricFamily(PREFIX + name, help_of(name), labels=["candidate"])
         for candidate, share in shares.items():
             family.add_metric([candidate[:MAX_VALUE]], share)
@@ -117,13 +117,16 @@ def _histograms(series: Mapping[str, Sequence[Any]]) -> Iterator[Metric]:
 
 
 def _grouped(series: Mapping[str, Any]) -> dict[str, list[tuple[Labels, Any]]]:
-    """By name, in a steady order. A series with other labels than the first of its name cannot be told and is not."""
+    """By name, in a steady order. A series with other labels than the first of its name cannot be told and is not.
+
+    What is counted by trial is told without it: each trial would be a label's value that stays.
+    """
     groups: dict[str, list[tuple[Labels, Any]]] = {}
     for key in sorted(series):
         parsed = parse(key)
         if parsed is None:
             continue
-        name, labels = parsed
+        name, labels = parsed[0], tuple(pair for pair in parsed[1] if pair[0] != "trial")
         rows = groups.setdefault(name, [])
         if not rows or [label for label, _ in labels] == _names(rows):
             rows.append((labels, series[key]))

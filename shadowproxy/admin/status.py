@@ -87,7 +87,7 @@ def _mirror(
         "paused": mirror.paused,
         "in_flight": int(by_label(gauges, "mirror_in_flight", "candidate").get(mirror.name, 0)),
         "coverage": coverage(ledger),
-        "agreement": agreements(counters).get(mirror.name),
+        "agreement": agreements([mirror], counters).get(mirror.name),
         "verdict": judged.get("verdict"),
         "headline": judged.get("headline"),
         "ledger": ledger,

@@ -47,6 +47,7 @@ class Line(NamedTuple):
     data: bytes
     result: str
     agrees: bool | None
+    trial: str
 
 
 def lines_of(
@@ -198,7 +199,7 @@ class _Page:
             pair_id, self.id, self.key, self.ts, self.src, middle,
             request, production, answer, twin, comparison, self.noise,
         )  # fmt: skip
-        return Line(candidate.name, data, result, agrees)
+        return Line(candidate.name, data, result, agrees, candidate.trial)
 
     def _middle(self, role: int, candidate: Candidate, warming: bool) -> bytes:
         pair, route = self.pair, self.route

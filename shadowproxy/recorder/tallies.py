@@ -1,4 +1,8 @@
-"""What the recorder counts, for heartbeats: cumulative totals of one boot."""
+"""What the recorder counts, for heartbeats: cumulative totals of one boot.
+
+Whether decisions agree is counted by trial, for what another production was compared with is other evidence. Beyond
+MAX_TRIALS the oldest are counted under no trial, so that sums stay true.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,8 @@ from shadowproxy.wire import frames
 from shadowproxy.wire.buckets import BUCKETS_S
 from shadowproxy.wire.messages import Stats
 
-_FOUND: Final = itemgetter(0, 2, 3)  # of a line: candidate, result, agrees
+_FOUND: Final = itemgetter(0, 2, 3, 4)  # of a line: candidate, result, agrees, trial
+MAX_TRIALS: Final = 256
 _ROLES: Final = ("production", "twin", "candidate")  # by the role's number in a frame; all higher ones are candidates
 
 
@@ -47,7 +52,8 @@ class Tallies:
     """Production's durations are the worker's to count: it sees those of requests that have no pair, too."""
 
     def __init__(self) -> None:
-        self._lines: Counter[tuple[str, str, bool | None]] = Counter()  # by candidate, result and `agrees`
+        # By candidate, result, `agrees` and trial.
+        self._lines: Counter[tuple[str, str, bool | None, str]] = Counter()
         self._took: dict[tuple[str, int], Durations] = {}  # by upstream and role
         self._first_tokens: dict[tuple[str, int], Durations] = {}
 
@@ -77,22 +83,24 @@ class Tallies:
             durations = known[key] = Durations()
         return durations
 
+    def _forget_trials(self) -> None:
+        trials = list(dict.fromkeys(trial for _, _, _, trial in self._lines if trial))
+        gone = frozenset(trials[:-MAX_TRIALS])
+        for key in [key for key in self._lines if key[3] in gone]:
+            self._lines[*key[:3], ""] += self._lines.pop(key)
+
     def stats(self, log_bytes: int) -> Stats:
-        counters: dict[str, float] = {}
-        decided: Counter[str] = Counter()
-        agree: Counter[str] = Counter()
-        for (candidate, result, agrees), count in self._lines.items():
-            name = f'pairs_total{{candidate="{label(candidate)}",result="{result}"}}'
-            counters[name] = counters.get(name, 0) + count
+        self._forget_trials()
+        counters: Counter[str] = Counter()
+        for (candidate, result, agrees, trial), count in self._lines.items():
+            counters[f'pairs_total{{candidate="{label(candidate)}",result="{result}"}}'] += count
             if agrees is not None:
-                decided[candidate] += count
-                agree[candidate] += count * agrees
-        for name, counts in (("pairs_decided_total", decided), ("pairs_agree_total", agree)):
-            for candidate, count in counts.items():
-                counters[f'{name}{{candidate="{label(candidate)}"}}'] = count
+                labels = f'{{candidate="{label(candidate)}",trial="{label(trial)}"}}'
+                counters[f"pairs_decided_total{labels}"] += count
+                counters[f"pairs_agree_total{labels}"] += count * agrees
         histograms = {
             f'{name}{{upstream="{label(upstream)}",role="{_ROLES[role]}"}}': durations.export()
             for name, series in (("upstream_duration_seconds", self._took), ("first_token_seconds", self._first_tokens))
             for (upstream, role), durations in series.items()
         }
-        return Stats(counters=counters, gauges={"log_bytes": float(log_bytes)}, histograms=histograms)
+        return Stats(counters=dict(counters), gauges={"log_bytes": float(log_bytes)}, histograms=histograms)

@@ -46,7 +46,8 @@ EXPECTED: list[tuple[str, dict[str, str], float]] = [
     ("shadowproxy_mirror_dropped_total", {"candidate": "v2", "reason": "in_flight"}, 6),
     ("shadowproxy_pairs_total", {"candidate": "v2", "result": "different"}, 10),
     ("shadowproxy_pairs_unlogged_total", {"reason": "disk"}, 1),
-    ("shadowproxy_agreement_ratio", {"candidate": "v2"}, 36 / 40),
+    ("shadowproxy_agreement_ratio", {"candidate": "v2"}, 36 / 40),  # of its present trial
+    ("shadowproxy_pairs_decided_total", {"candidate": "v2"}, 40 + 10),  # of all
     ("shadowproxy_coverage_ratio", {"candidate": "v2"}, 40 / 50),
     ("shadowproxy_coverage_ratio", {"candidate": "twin"}, 1),
     ("shadowproxy_mirror_in_flight", {"candidate": "v2"}, 3 + 4),

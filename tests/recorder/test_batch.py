@@ -21,7 +21,7 @@ def entry(ear: Ear, seq: int, status: int = LOGGED, lines: tuple[Line, ...] = ()
     return Entry(ear, seq, status, lines)  # type: ignore[arg-type]
 
 
-LINE = Line("v2", b"{}\n", "same", True)
+LINE = Line("v2", b"{}\n", "same", True, "v2-1")
 
 
 def test_neighbours_of_one_status_are_acknowledged_together() -> None:

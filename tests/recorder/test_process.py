@@ -63,8 +63,9 @@ def test_heartbeats_say_what_was_counted(tmp_path: Path) -> None:
         assert (beat.healthy, beat.note) == (True, "")
         assert beat.stats.counters['pairs_total{candidate="v2",result="same"}'] == 2
         assert beat.stats.counters['pairs_total{candidate="v3",result="different"}'] == 1
-        assert beat.stats.counters['pairs_agree_total{candidate="v3"}'] == 1
-        assert beat.stats.counters['pairs_decided_total{candidate="v3"}'] == 2
+        of_v3 = f'{{candidate="v3",trial="{snapshot.candidates[1].trial}"}}'
+        assert beat.stats.counters[f"pairs_agree_total{of_v3}"] == 1
+        assert beat.stats.counters[f"pairs_decided_total{of_v3}"] == 2
         assert beat.stats.gauges["log_bytes"] == sum(path.stat().st_size for path in tmp_path.glob("*.jsonl"))
 
 

@@ -5,27 +5,44 @@ from __future__ import annotations
 from typing import Any
 
 from shadowproxy.recorder.lines import Line
-from shadowproxy.recorder.tallies import Tallies
+from shadowproxy.recorder.tallies import MAX_TRIALS, Tallies
 from shadowproxy.wire import frames
 from tests.support import frames as f
 
-LINE = Line("v2", b"{}\n", "same", True)
+LINE = Line("v2", b"{}\n", "same", True, "v2-1")
 
 
 def test_what_was_counted_is_told_as_totals() -> None:
     tallies = Tallies()
-    tallies.logged([LINE, LINE, Line('a"b\\', b"", "different", False), Line("v2", b"", "incomparable", None)])
+    tallies.logged(
+        [LINE, LINE, Line('a"b\\', b"", "different", False, "x"), Line("v2", b"", "incomparable", None, "v2-1")]
+    )
+    tallies.logged([LINE._replace(trial="v2-2")])
     stats = tallies.stats(99)
     assert stats.counters == {
-        'pairs_total{candidate="v2",result="same"}': 2,
+        'pairs_total{candidate="v2",result="same"}': 3,
         'pairs_total{candidate="a\\"b\\\\",result="different"}': 1,
         'pairs_total{candidate="v2",result="incomparable"}': 1,
-        'pairs_decided_total{candidate="v2"}': 2,
-        'pairs_decided_total{candidate="a\\"b\\\\"}': 1,
-        'pairs_agree_total{candidate="v2"}': 2,
-        'pairs_agree_total{candidate="a\\"b\\\\"}': 0,
+        'pairs_decided_total{candidate="v2",trial="v2-1"}': 2,
+        'pairs_decided_total{candidate="v2",trial="v2-2"}': 1,
+        'pairs_decided_total{candidate="a\\"b\\\\",trial="x"}': 1,
+        'pairs_agree_total{candidate="v2",trial="v2-1"}': 2,
+        'pairs_agree_total{candidate="v2",trial="v2-2"}': 1,
+        'pairs_agree_total{candidate="a\\"b\\\\",trial="x"}': 0,
     }
     assert stats.gauges == {"log_bytes": 99.0}
+
+
+def test_old_trials_are_counted_under_none_so_that_sums_stay_true() -> None:
+    tallies = Tallies()
+    for number in range(MAX_TRIALS + 3):
+        tallies.logged([LINE._replace(trial=f"v2-{number}")] * 2)
+        tallies.stats(0)
+    counters = tallies.stats(0).counters
+    decided = {key: count for key, count in counters.items() if key.startswith("pairs_decided_total")}
+    assert len(decided) == MAX_TRIALS + 1
+    assert decided['pairs_decided_total{candidate="v2",trial=""}'] == 6
+    assert counters['pairs_total{candidate="v2",result="same"}'] == sum(decided.values()) == 2 * (MAX_TRIALS + 3)
 
 
 def exchange(role: int, total_ns: int, **more: Any) -> frames.Exchange:
