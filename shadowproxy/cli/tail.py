@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from typing import Any
 
 import click
 
@@ -27,7 +28,7 @@ _LOOK_S = 0.25
     type=click.IntRange(0, 100_000),
     default=10,
     show_default=True,
-    help="Begin with the last N.",
+    help="Begin with the last N of these.",
 )
 @click.option("--no-follow", is_flag=True, help="Stop after those.")
 @click.option("--json", "as_json", is_flag=True, help="Each pair as it lies in the log, a JSON object a line.")
@@ -48,14 +49,18 @@ def command(
     from shadowproxy.report.tail import departs, line
 
     source = source_of(paths)
-    follower = Follower([Path(path) for path in source.paths], lines)
+
+    def is_wanted(pair: dict[str, Any]) -> bool:
+        return (
+            (departs(pair) or not different)
+            and candidate in (None, pair.get("candidate"))
+            and route in (None, pair.get("route"))
+        )
+
+    follower = Follower([Path(path) for path in source.paths], lines, is_wanted)
     try:
         while True:
             for pair in follower.new():
-                if different and not departs(pair):
-                    continue
-                if candidate not in (None, pair.get("candidate")) or route not in (None, pair.get("route")):
-                    continue
                 if as_json:
                     click.echo(json.dumps(pair, ensure_ascii=False, separators=(",", ":")))
                 else:

@@ -113,8 +113,13 @@ PRESETS: Final = (
     ),
     Preset(
         name="openai-chat",  # OpenAI, vLLM, SGLang, llama.cpp, TGI, LiteLLM
-        paths=("/v1/chat/completions", "/openai/v1/chat/completions", "/openai/deployments/*/chat/completions"),
-        shape=("$.choices",),
+        paths=(
+            "/v1/chat/completions",
+            "/openai/v1/chat/completions",
+            "/openai/deployments/*/chat/completions",
+            "/invocations",  # MLflow, TGI and SageMaker's containers for chat models
+        ),
+        shape=("$.choices[0].message",),
         ignore=(*_OPENAI_IGNORED, *_USAGE_DETAILS, "$.choices[*].message.tool_calls[*].id"),
         keyed=(("$.choices", "index"),),
         stream="openai-chat",
@@ -125,8 +130,8 @@ PRESETS: Final = (
     ),
     Preset(
         name="openai-completions",
-        paths=("/v1/completions", "/openai/v1/completions", "/openai/deployments/*/completions"),
-        shape=("$.choices",),
+        paths=("/v1/completions", "/openai/v1/completions", "/openai/deployments/*/completions", "/invocations"),
+        shape=("$.choices[0].text",),
         ignore=(*_OPENAI_IGNORED, *_USAGE_DETAILS),
         keyed=(("$.choices", "index"),),
         stream="openai-completions",
@@ -179,6 +184,7 @@ PRESETS: Final = (
         paths=("/v2/rerank",),
         shape=("$.results",),
         ignore=("$.id", "$.meta"),
+        rounded=(("$.results", "FP32"),),
         reader="ranked",
         at=("$.results",),
         kind="ranking",
@@ -188,6 +194,7 @@ PRESETS: Final = (
         paths=("/rerank", "/v1/rerank"),
         shape=("$.results",),
         ignore=("$.id", "$.model"),
+        rounded=(("$.results", "FP32"),),
         reader="ranked",
         at=("$.results",),
         kind="ranking",
@@ -198,6 +205,7 @@ PRESETS: Final = (
         shape=("$.data",),
         ignore=("$.id", "$.created", "$.model"),
         keyed=(("$.data", "index"),),
+        rounded=(("$.data", "FP32"),),
         at=("$.data[*].score",),
         key="index",
         kind="score",
@@ -208,6 +216,7 @@ PRESETS: Final = (
         shape=("$.data",),
         ignore=("$.id", "$.created", "$.model"),
         keyed=(("$.data", "index"),),
+        rounded=(("$.data", "FP32"),),
         at=("$.data[*].label",),
         key="index",
         kind="label",

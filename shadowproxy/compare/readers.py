@@ -94,6 +94,8 @@ def _read_guess(prediction: Prediction, value: Any, like: str) -> Decision:
 
 def _read_tensors(prediction: Prediction, value: Any, like: str) -> Decision:
     reading = tensors.read(value)
+    if reading is tensors.NOTHING and like not in ("", OPAQUE):
+        return NOT_FOUND
     kind = reading.kind if OPAQUE in (prediction.kind, reading.kind) else prediction.kind
     items = tuple(reading.items)
     if kind == PROBABILITIES and reading.distributions == reading.items:

@@ -44,13 +44,13 @@ class Reading(NamedTuple):
     datatype: str = ""  # of the decision's numbers
 
 
-_NOTHING: Final = Reading(OPAQUE, [], [], 0)
+NOTHING: Final = Reading(OPAQUE, [], [], 0)  # there is no tensor
 
 
 def read(answer: Any) -> Reading:
     tensors = _tensors(answer)
     if not tensors:
-        return _NOTHING
+        return NOTHING
     if len(tensors) == 1 and (table := tensors[0])["datatype"] in _REAL and _is_table(table):
         return _of_table(table)
     real = [tensor for tensor in tensors if tensor["datatype"] in _REAL]

@@ -141,7 +141,9 @@ class _Bench:
         if stood_in and ran.estimate is not None and ran.estimate > gate.limit:
             return Verdict.INCONCLUSIVE, Reason.NO_TWIN
         return Verdict.INCONCLUSIVE, withhold.of_course(
-            ran, self.facts, is_short=evidence.total("pairs") < self.terms.least_pairs
+            ran,
+            is_short=evidence.total("pairs") < self.terms.least_pairs,
+            is_warming_up=self.facts.is_warming_up and not self.whole.total("pairs"),
         )
 
     def record(
@@ -151,7 +153,7 @@ class _Bench:
         method = ran.method if ran else None
         return GateVerdict(
             gate=gate,
-            reference="twin" if gate.of.of_reference and self.facts.twin_covers else "production",
+            reference="twin" if gate.of.by_reference and self.facts.twin_covers else "production",
             method=(method.one_look_name if self.final else method.name) if method else "",
             n=round(ran.n) if ran else 0,
             estimate=ran.estimate if ran else None,

@@ -58,6 +58,7 @@ class Metric:
     stand_in: str = ""  # what bounds it from above where a need is not met
     quantile: float = 0.0
     is_clustered: bool = False  # one request is many trials
+    of_answers: bool = False  # what an answer holds: compared with production's, whichever the reference is
     merge: int = 0  # pairs that a bucket must hold before it has this quantile
 
     @property
@@ -67,8 +68,13 @@ class Metric:
 
     @property
     def of_reference(self) -> bool:
-        """Errors and latency are compared with the twin where it covers; outputs always with production."""
+        """Whether the self-check asks it of the twin: gates on errors and latency."""
         return self.group in (Group.ERRORS, Group.LATENCY)
+
+    @property
+    def by_reference(self) -> bool:
+        """Errors and latency are compared with the twin where it covers; what answers hold always with production."""
+        return self.of_reference and not self.of_answers
 
 
 # Copies dropped as in_flight or breaker_open, by bucket of arrival. Optional: none are counted where it is missing.
@@ -79,8 +85,13 @@ _DECISION = frozenset({Need.DECISION})
 _LIVE = frozenset({Need.LIVE})
 
 
-def _events(*columns: str, unit: str = "pp", kind: Kind = Kind.DIFFERENCE, lost: bool = True) -> Metric:
-    return Metric(unit, Group.ERRORS, kind, columns, never=True, lost=lost)
+def _events(*columns: str, unit: str = "pp", kind: Kind = Kind.DIFFERENCE) -> Metric:
+    return Metric(unit, Group.ERRORS, kind, columns, never=True, lost=True)
+
+
+def _nonfinite(*columns: str, unit: str = "pp", kind: Kind = Kind.DIFFERENCE) -> Metric:
+    """A copy that was not sent has no number in it."""
+    return Metric(unit, Group.ERRORS, kind, columns, never=True, of_answers=True)
 
 
 def _slower(prefix: str) -> Metric:
@@ -97,7 +108,7 @@ METRICS: Final[Mapping[str, Metric]] = MappingProxyType(
     {
         "error_rate_increase": _events("only_candidate_bad", "only_reference_bad", "exchanges"),
         "timeout_increase": _events("only_candidate_timeouts", "only_reference_timeouts", "exchanges"),
-        "nonfinite_increase": _events("only_candidate_nonfinite", "only_production_nonfinite", "exchanges", lost=False),
+        "nonfinite_increase": _nonfinite("only_candidate_nonfinite", "only_production_nonfinite", "exchanges"),
         "difference": Metric("%", Group.OUTPUTS, Kind.RATE, ("different", "comparable"), never=True),
         "disagreement": Metric("%", Group.OUTPUTS, Kind.RATE, ("disagreeing", "decided"), needs=_DECISION, never=True),
         "item_disagreement": Metric(
@@ -110,7 +121,7 @@ METRICS: Final[Mapping[str, Metric]] = MappingProxyType(
             is_clustered=True,
         ),
         "timeout_rate": _events("candidate_timeouts", "exchanges", unit="%", kind=Kind.RATE),
-        "nonfinite_rate": _events("candidate_nonfinite", "exchanges", unit="%", kind=Kind.RATE, lost=False),
+        "nonfinite_rate": _nonfinite("candidate_nonfinite", "exchanges", unit="%", kind=Kind.RATE),
         "excess_disagreement": Metric(
             "pp",
             Group.OUTPUTS,

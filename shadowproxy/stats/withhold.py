@@ -71,10 +71,10 @@ def too_alike(ran: Course) -> float | None:
     return worth if worth is not None and worth < memory.LEAST else None
 
 
-def of_course(ran: Course, facts: Facts, *, is_short: bool) -> Reason:
+def of_course(ran: Course, *, is_short: bool, is_warming_up: bool = False) -> Reason:
     """Why the interval decides nothing. `is_short`: no PASS could stand on so few pairs, so none is near its limit."""
     if ran.n <= 0:
-        return Reason.WARMING_UP if facts.is_warming_up else Reason.TOO_FEW_PAIRS
+        return Reason.WARMING_UP if is_warming_up else Reason.TOO_FEW_PAIRS
     is_burst = bool(ran.burst.size and (ran.burst[-1] or ran.sudden[-1]))
     wants_buckets = ran.shown[1] is None or (is_burst and ran.gate.of.kind is Kind.RATE)
     if wants_buckets and ran.now[BUCKETS, 0] < asymptotic.LEAST:

@@ -55,6 +55,14 @@ def test_the_tail_is_one_line_a_pair(path: Path, capsys: Captured) -> None:
     assert "shadow_bad  200 10.0 ms → 500 10.0 ms" in lines[2]
     assert call(["tail", str(path), "-n", "99", "--no-follow", "--different", "--json"]) == 0
     assert [json.loads(line)["id"] for line in capsys.readouterr().out.splitlines()] == ["odd", "bad"]
+    assert call(["tail", str(path), "-n", "1", "--no-follow", "--different", "--json"]) == 0
+    assert [json.loads(line)["id"] for line in capsys.readouterr().out.splitlines()] == ["bad"]
+    log = PairLog(path)
+    log.pair(id="fine", times=3)
+    with next(path.glob("pairs-*")).open("a") as file:
+        file.write("".join(line + "\n" for line in log.pairs))
+    assert call(["tail", str(path), "-n", "1", "--no-follow", "--different", "--json"]) == 0
+    assert [json.loads(line)["id"] for line in capsys.readouterr().out.splitlines()] == ["bad"]
     assert call(["tail", str(path), "-n", "99", "--no-follow", "--route", "nowhere"]) == 0
     assert capsys.readouterr().out == ""
 

@@ -69,6 +69,9 @@ def test_an_answer_without_what_production_has_is_bad(sample: Sample) -> None:
 
     request = ("POST", sample.target)
     production = assess(by(sample), *request, answer(body(sample.production)))
+    if sample.preset == "open-inference":
+        nothing = assess(by(sample), *request, answer(b'{"model_name": "m", "outputs": []}'), production)
+        assert (nothing.bad, nothing.why) == (True, "no_prediction")
     other = assess(by(sample), *request, answer(b'{"detail": "loading"}'), production)
     if sample.preset in ("torchserve", "sagemaker"):  # any answer is theirs
         assert not other.bad

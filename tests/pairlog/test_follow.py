@@ -38,6 +38,29 @@ def test_it_begins_with_the_last_lines(lines: int, expected: list[str], tmp_path
     follower.close()
 
 
+def test_the_last_lines_are_the_last_of_those_that_are_wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `grep | tail` would have it: not what is wanted of the last lines."""
+    monkeypatch.setattr("shadowproxy.pairlog.follow._BLOCK", 1000)  # a line is longer than a block
+    path = tmp_path / "pairs-1.jsonl"
+    append(path, "".join(map(line, range(1, 8))) + "no json\n" + line(8)[:40])
+    follower = Follower([tmp_path], 2, lambda pair: int(pair["id"][1:]) % 3 == 0)
+    assert ids(follower) == ["r3", "r6"]
+    append(path, line(8)[40:] + line(9))
+    assert ids(follower) == ["r9"]
+    follower.close()
+
+
+@pytest.mark.parametrize("lines", [0, 1])
+def test_a_line_that_is_being_written_comes_when_it_is_whole(lines: int, tmp_path: Path) -> None:
+    path = tmp_path / "pairs-1.jsonl"
+    append(path, line(1) + line(2)[:40])
+    follower = Follower([tmp_path], lines)
+    assert ids(follower) == ["r1"][:lines]
+    append(path, line(2)[40:])
+    assert ids(follower) == ["r2"]
+    follower.close()
+
+
 def test_new_lines_come_once_and_whole(tmp_path: Path) -> None:
     path = tmp_path / "pairs-1.jsonl"
     append(path, line(1))

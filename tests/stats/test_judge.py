@@ -72,6 +72,8 @@ def test_a_record_says_what_it_stands_on() -> None:
         "union of two beta-binomial mixture sequences, or wider over time buckets",
     )
     assert one(EXCESS, steady()).reference == "production"
+    # NaN is counted against production's own answer: that of the twin says nothing about it.
+    assert one(NEVER, steady()).reference == "production"
     assert one(ERRORS, steady(), replace(FACTS, twin_covers=False)).reference == "production"
 
 
@@ -301,6 +303,14 @@ def test_before_the_first_pair() -> None:
     warming = one(ERRORS, empty, replace(FACTS, is_warming_up=True))
     assert said(warming) == (INCONCLUSIVE, Reason.WARMING_UP)
     assert (warming.n, warming.estimate, warming.low, warming.high, warming.needed) == (0, None, None, None, None)
+
+
+def test_only_a_trial_without_a_pair_that_counts_is_warming_up() -> None:
+    """What no pair has is not there because of the warm-up, once there are others."""
+    seen = replace(FACTS, is_warming_up=True)
+    nowhere = Gate("disagreement", 0.05, (("slice", "country:DE"),))
+    assert said(one(nowhere, steady(), seen)) == (INCONCLUSIVE, Reason.TOO_FEW_PAIRS)
+    assert said(one(nowhere, steady(0), seen)) == (INCONCLUSIVE, Reason.WARMING_UP)
 
 
 def test_a_gate_on_what_nobody_counted_is_an_error() -> None:

@@ -11,14 +11,16 @@ Merge = Callable[[dict[str, Any], dict[str, Any]], bool]  # (the choice so far, 
 
 
 def chat(chunks: list[Chunk]) -> Folded | None:
-    return _choices(chunks, _merge_message)
+    return _choices(chunks, _merge_message, "delta")
 
 
 def completions(chunks: list[Chunk]) -> Folded | None:
-    return _choices(chunks, _merge_text)
+    return _choices(chunks, _merge_text, "text")
 
 
-def _choices(chunks: list[Chunk], merge: Merge) -> Folded | None:
+def _choices(chunks: list[Chunk], merge: Merge, piece_name: str) -> Folded | None:
+    """None where no choice has a member `piece_name`, which tells the two streams from each other."""
+    is_ours = False
     answer: dict[str, Any] = {}
     choices: dict[int, dict[str, Any]] = {}
     carries = []
@@ -32,8 +34,9 @@ def _choices(chunks: list[Chunk], merge: Merge) -> Folded | None:
             for part in parts if isinstance(parts, list) else ():
                 if isinstance(part, dict) and isinstance(index := part.get("index", 0), int):
                     carried |= merge(choices.setdefault(index, {"index": index}), part)
+                    is_ours |= piece_name in part
         carries.append(carried)
-    if not choices and "error" not in answer:
+    if not is_ours and (choices or "error" not in answer):
         return None
     if isinstance(answer.get("object"), str):
         answer["object"] = answer["object"].removesuffix(".chunk")
