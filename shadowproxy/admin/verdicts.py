@@ -150,9 +150,13 @@ class Verdicts:
         return (time.monotonic() - started_s) * (1 / SHARE - 1)
 
 
-async def ask(snapshot: Snapshot, deadline_s: int) -> Mapping[str, Any]:
-    """The report of the log in `pairs.dir`, from a process that is killed at the deadline. Raises AskedError."""
-    said = await ask_at_once({"what": "report", "paths": [snapshot.pairs.dir], "snapshot": snapshot}, deadline_s)
+async def ask(snapshot: Snapshot, deadline_s: int, since: str | None = None) -> Mapping[str, Any]:
+    """The report of the log in `pairs.dir`, from a process that is killed at the deadline. Raises AskedError.
+
+    `since` (RFC 3339): of what arrived from then on.
+    """
+    question = {"what": "report", "paths": [snapshot.pairs.dir], "snapshot": snapshot, "since": since}
+    said = await ask_at_once(question, deadline_s)
     report: Mapping[str, Any] = orjson.loads(said)
     return report
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Final, Literal
 
 import duckdb
@@ -31,7 +32,8 @@ TROUBLE: Final = 4
 
 
 class Question(msgspec.Struct, frozen=True):
-    """`snapshot`: the configuration that judges. `paths`, `candidate`, `trial`, `format`: as on the command line."""
+    """`snapshot`: the configuration that judges. `paths`, `candidate`, `trial`, `since`, `format`: as on the command
+    line."""
 
     paths: tuple[str, ...]
     deadline_s: int
@@ -39,6 +41,7 @@ class Question(msgspec.Struct, frozen=True):
     what: Literal["report", "trials", "pairs"] = "report"
     candidate: str | None = None
     trial: str = NEWEST
+    since: datetime | None = None
     format: str = ""  # one line of JSON
     id: str = ""  # of `pairs`
 
@@ -64,7 +67,7 @@ def _report(question: Question) -> bytes:
     if question.format and question.format not in FORMATS:
         raise Unsupported(f"format: expected {', '.join(FORMATS)}, there was {question.format}")
     source = find(question.paths)
-    scope = Scope(trial=question.trial, candidate=question.candidate)
+    scope = Scope(trial=question.trial, candidate=question.candidate, since=question.since)
     with engine.opened(MEMORY_BYTES, THREADS) as con:
         wishes = Wishes(
             scope,

@@ -28,11 +28,13 @@ class World:
             "step": 1,
             "since_ms": (time.time() - held_s) * 1000,
             "hold_s": 60.0,
+            "began": "2026-03-01T14:00:00.000Z",
             "forced": forced,
         }
         self.told = status(ramp=ramp)
         self.view = View(ramped(msgspec.structs.replace(SNAPSHOT), "v2", 0.5), Asker(self._send))
         self.record: dict[str, Any] = {"trial": "v2-now", "verdict": verdict, "headline": "a headline", "pairs": 7}
+        self.lately = {**self.record, "verdict": None, "pairs": 3, "summary": "a summary"}
         self.judged = judged
 
     def _send(self, ask: Ask) -> None:
@@ -41,9 +43,15 @@ class World:
         self.view.asker.answered(Answer(ask.id, True, self.told))
 
     async def look(self) -> list[tuple[str, Any]]:
+        rollout = Rollout(self.view)
+        await rollout.look()  # nobody has judged anything yet
+        assert self.asked == []
         if self.judged:
             await self.view.verdicts.put({"candidates": {"v2": self.record}})
-        await Rollout(self.view).look()
+        if self.judged and rollout.since is not None:
+            await rollout.since.put({"candidates": {"v2": self.lately}})
+        await rollout.look()
+        await rollout.close()
         return self.asked
 
 
@@ -63,6 +71,29 @@ async def test_a_model_that_was_well_and_no_longer_is_is_rolled_back(
     world = World("INCONCLUSIVE", held_s=0.0)
     world.record["gates"] = [{"reason": reason, "low": low, "limit": 0.2}]
     assert [verb for verb, _ in await world.look()] == (["rollback"] if turned else [])
+
+
+async def test_a_long_good_past_hides_nothing_that_came_since_the_ramp_began() -> None:
+    world = World("PASS", held_s=100.0)
+    world.lately["verdict"] = "FAIL"
+    [(verb, body)] = await world.look()
+    assert (verb, body["reason"]) == ("rollback", "Since the ramp began: a summary")
+    assert (body["evidence"]["trial"], body["evidence"]["verdict"], body["evidence"]["pairs"]) == ("v2-now", "FAIL", 3)
+
+
+async def test_what_came_since_another_ramp_began_is_let_go() -> None:
+    world = World("INCONCLUSIVE")
+    rollout = Rollout(world.view)
+    await rollout.look()
+    before = rollout.since
+    await rollout.look()
+    assert rollout.since is before is not None
+    world.told["ramp"]["began"] = "2026-03-01T15:00:00.000Z"
+    await rollout.look()
+    assert rollout.since not in (None, before)
+    world.told["ramp"] = None
+    await rollout.look()
+    assert rollout.since is None
 
 
 @pytest.mark.parametrize("verdict", ["PASS", "INCONCLUSIVE", None])

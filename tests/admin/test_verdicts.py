@@ -7,6 +7,7 @@ import os
 import tempfile
 import time
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from shadowproxy.report.source import find
 from shadowproxy.report.views import load_views
 from shadowproxy.report.wishes import Wishes
 from shadowproxy.settings.snapshot import Candidate, Pairs, Production, Snapshot, Statistics
-from tests.support.pairs import TRIAL, PairLog, answer, differing
+from tests.support.pairs import START, TRIAL, PairLog, answer, differing
 
 
 def snapshot_of(folder: Path, trial: str = TRIAL) -> Snapshot:
@@ -162,6 +163,17 @@ async def test_live_is_offline_to_the_letter(tmp_path: Path) -> None:
     with opened() as con:
         offline = report(con, source, load_views(con, source), Wishes(Scope(), snapshot))
     assert live == orjson.loads(msgspec.json.encode(offline))
+
+
+async def test_what_came_since_a_time_is_judged_by_itself(tmp_path: Path) -> None:
+    log = PairLog(tmp_path)
+    log.pair(times=40, at=0)
+    log.pair(times=7, at=100)
+    log.write()
+    since = (START + timedelta(seconds=50)).isoformat()
+    lately = await ask(snapshot_of(tmp_path), 60, since=since)
+    whole = await ask(snapshot_of(tmp_path), 60)
+    assert [one["candidates"]["v2"]["pairs"] for one in (lately, whole)] == [7, 47]
 
 
 def test_the_process_is_started_from_the_loop_that_serves_the_admin_port(tmp_path: Path) -> None:
