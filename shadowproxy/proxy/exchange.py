@@ -27,13 +27,13 @@ from shadowproxy.http1 import chunked, serialise
 from shadowproxy.http1.refusal import Refused
 from shadowproxy.proxy import tee
 from shadowproxy.proxy.copies import JsonBody
-from shadowproxy.proxy.mirror import ANSWER_RESERVE, MAX_ARRIVALS
+from shadowproxy.proxy.leg import ANSWER_RESERVE, MAX_ARRIVALS
 from shadowproxy.proxy.upstream import IDLE
 from shadowproxy.wire import frames
 
 if TYPE_CHECKING:
     from shadowproxy.proxy.downstream import Downstream
-    from shadowproxy.proxy.mirror import Leg
+    from shadowproxy.proxy.leg import Leg
     from shadowproxy.proxy.plan import RequestPlan
     from shadowproxy.proxy.production import Endpoint, ProductionConnection
     from shadowproxy.proxy.runtime import RoutePlan, Runtime

@@ -21,7 +21,7 @@ from shadowproxy.proxy.copies import CopyPlan, json_keys
 from shadowproxy.proxy.counters import RouteCounters
 from shadowproxy.proxy.exchange import Exchange
 from shadowproxy.proxy.heads import RequestHeads
-from shadowproxy.proxy.mirror import ANSWER_RESERVE
+from shadowproxy.proxy.leg import ANSWER_RESERVE
 from shadowproxy.proxy.plan import RequestPlan
 from shadowproxy.proxy.rewrite import LONGEST_BODY, RewritingExchange, rewrite_of
 from shadowproxy.wire import frames

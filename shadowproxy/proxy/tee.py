@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from shadowproxy.core import outcome as o
 from shadowproxy.core.budget import OVERHEAD
-from shadowproxy.proxy.mirror import ANSWER_RESERVE, Leg
+from shadowproxy.proxy.leg import ANSWER_RESERVE, Leg
 from shadowproxy.wire import frames
 
 if TYPE_CHECKING:

@@ -32,10 +32,12 @@ from shadowproxy.proxy.counters import Histogram, RouteCounters, label
 from shadowproxy.proxy.downstream import Downstream
 from shadowproxy.proxy.handshakes import TlsServer
 from shadowproxy.proxy.ids import Ids
-from shadowproxy.proxy.mirror import Mirror, ReadBudget, give_up_all
+from shadowproxy.proxy.leg import give_up_all
+from shadowproxy.proxy.mirror import Mirror
 from shadowproxy.proxy.newcomers import LAST_ARRIVALS_S, turn_away
 from shadowproxy.proxy.pressure import MOST, Throttling
 from shadowproxy.proxy.production import Production
+from shadowproxy.proxy.reads import ReadBudget
 from shadowproxy.proxy.recording import Recording
 from shadowproxy.proxy.runtime import Runtime
 from shadowproxy.proxy.timers import TICK_NS, Timers

@@ -16,8 +16,8 @@ import msgspec
 import pytest
 
 from shadowproxy.core.ledger import broken_laws
-from shadowproxy.proxy.mirror import READ
 from shadowproxy.proxy.pool import Pool
+from shadowproxy.proxy.reads import READ
 from shadowproxy.proxy.upstream import UpstreamConnection
 from shadowproxy.proxy.worker import MAX_SNAPSHOTS
 from shadowproxy.settings import snapshot as s

@@ -1,45 +1,26 @@
 from __future__ import annotations
 
-import asyncio
-from typing import Any
-
 import msgspec
 import pytest
 
 from shadowproxy.core import outcome as o
-from shadowproxy.proxy import mirror as m
+from shadowproxy.proxy.leg import give_up_all
 from shadowproxy.settings import snapshot as s
 from shadowproxy.wire import frames
 from tests.proxy.world import (
     GET,
     OK,
     POST,
-    Client,
     Clock,
-    FakeTransport,
     Make,
-    World,
     answer,
+    begun,
     candidate,
     configuration,
     post,
+    the_copy,
     turns,
 )
-
-
-def begun(world: World, request: bytes = POST) -> tuple[FakeTransport, FakeTransport, Client]:
-    """A request that production and the candidate have received."""
-    upstream, mirror, client = world.production.idle(), world.mirrors["v2"].idle(), world.client()
-    client.send(request)
-    assert mirror.written
-    return upstream, mirror, client
-
-
-def leg(world: World) -> frames.Exchange:
-    """What the recorder got to know of the one copy."""
-    ((_, found),) = [pair.exchanges for pair in world.recorder.pairs]
-    return found
-
 
 # -- how a copy ends
 
@@ -78,7 +59,7 @@ async def test_a_copy_ends_in_one_outcome(make: Make, received: bytes, end: str 
     elif end == "more":
         mirror.receive(b"a" * 60000)
     await turns()
-    assert leg(world).outcome == outcome
+    assert the_copy(world).outcome == outcome
     assert (world.mirrors["v2"].pool.open == 0) == (outcome != o.COMPLETE or end == "fin")
     assert world.row("v2")["finished"] == {o.OUTCOMES[outcome]: 1}
     world.assert_at_rest()
@@ -91,8 +72,8 @@ async def test_where_no_candidate_answers_the_copy_says_so(make: Make) -> None:
     upstream.receive(OK)
     await turns()
     await world.mirrors["v2"].dials[0].failed()
-    assert leg(world).outcome == o.CONNECT_ERROR
-    assert leg(world).error == b"Nothing answers at v2.test:80: Connection refused."
+    assert the_copy(world).outcome == o.CONNECT_ERROR
+    assert the_copy(world).error == b"Nothing answers at v2.test:80: Connection refused."
     assert client.got == OK
     world.assert_at_rest()
 
@@ -103,7 +84,7 @@ async def test_the_pair_waits_for_whoever_is_last(make: Make) -> None:
     mirror.receive(OK)
     assert world.recorder.pairs == []
     upstream.receive(OK)
-    assert leg(world).outcome == o.COMPLETE
+    assert the_copy(world).outcome == o.COMPLETE
     world.assert_at_rest()
 
 
@@ -118,8 +99,8 @@ async def test_a_fixed_timeout_ends_a_copy(make: Make) -> None:
     assert not mirror.aborted
     world.clock.sleep(0.3)
     assert mirror.aborted
-    assert leg(world).outcome == o.TIMEOUT
-    assert leg(world).error.startswith(b"No whole answer within 2.")
+    assert the_copy(world).outcome == o.TIMEOUT
+    assert the_copy(world).error.startswith(b"No whole answer within 2.")
     await turns()
     world.assert_at_rest()
 
@@ -135,7 +116,7 @@ async def test_a_timeout_counts_from_the_start_of_the_copy_not_of_its_connection
     mirror = await world.mirrors["v2"].accept()
     world.clock.sleep(0.4)
     assert mirror.aborted
-    assert leg(world).outcome == o.TIMEOUT
+    assert the_copy(world).outcome == o.TIMEOUT
 
 
 @pytest.mark.parametrize(
@@ -186,7 +167,7 @@ async def test_an_answer_is_kept_up_to_what_is_stored_and_counted_to_its_end(mak
     upstream.receive(OK)
     mirror.receive(answer(150) + b"a" * 60)
     mirror.receive(b"b" * 90)
-    kept = leg(world)
+    kept = the_copy(world)
     assert (kept.body, kept.body_bytes) == (b"a" * 60 + b"b" * 40, 150)
     assert kept.flags & frames.BODY_TRUNCATED
     world.assert_at_rest()
@@ -204,7 +185,7 @@ async def test_of_what_is_not_kept_each_byte_is_counted_and_its_end_is_seen(make
         mirror.receive(b"b" * size)
     if b"Content-Length" not in head:
         mirror.eof()
-    kept = leg(world)
+    kept = the_copy(world)
     assert (kept.outcome, kept.body, kept.body_bytes) == (o.COMPLETE, b"a" * 20, 150)
     assert kept.flags & frames.BODY_TRUNCATED
 
@@ -220,8 +201,8 @@ async def test_a_longer_answer_than_allowed_is_cut_off_however_it_comes(make: Ma
     for piece in pieces[1:]:
         if not mirror.closing:
             mirror.receive(piece)
-    assert leg(world).outcome == o.TRUNCATED
-    assert leg(world).error == b"The answer is longer than 100 bytes."
+    assert the_copy(world).outcome == o.TRUNCATED
+    assert the_copy(world).error == b"The answer is longer than 100 bytes."
     assert mirror.aborted
     await turns()
     world.assert_at_rest()
@@ -232,7 +213,7 @@ async def test_an_answer_of_exactly_the_allowed_length_is_whole(make: Make) -> N
     upstream, mirror, _ = begun(world)
     upstream.receive(OK)
     mirror.receive(answer(100) + bytes(100))
-    assert leg(world).outcome == o.COMPLETE
+    assert the_copy(world).outcome == o.COMPLETE
 
 
 async def test_what_the_budget_refuses_is_counted_but_not_kept(make: Make) -> None:
@@ -241,7 +222,7 @@ async def test_what_the_budget_refuses_is_counted_but_not_kept(make: Make) -> No
     upstream.receive(OK)
     for _ in range(4):
         mirror.receive(answer(40_000) + bytes(10_000) if not world.worker.budget.held > 9_000 else bytes(10_000))
-    kept = leg(world)
+    kept = the_copy(world)
     assert kept.body_bytes == 40_000
     assert len(kept.body) < 20_000
     assert kept.flags & frames.BODY_TRUNCATED
@@ -257,8 +238,8 @@ async def test_the_arrivals_of_a_stream_are_kept(make: Make) -> None:
     for piece in (b"2\r\nab\r\n", b"3\r\ncde\r\n", b"0\r\n\r\n"):
         world.clock.sleep(0.5)
         mirror.receive(piece)
-    assert [total for _, total in frames.arrivals(leg(world).arrivals)] == [2, 5]
-    first, second = [at for at, _ in frames.arrivals(leg(world).arrivals)]
+    assert [total for _, total in frames.arrivals(the_copy(world).arrivals)] == [2, 5]
+    first, second = [at for at, _ in frames.arrivals(the_copy(world).arrivals)]
     assert second - first == 500_000_000
 
 
@@ -327,198 +308,6 @@ async def test_a_probe_that_the_connect_rate_refuses_is_lent_again(make: Make) -
 # -- the read budget
 
 
-class Reader:
-    """A connection as the read budget sees it."""
-
-    def __init__(self) -> None:
-        self.closed = False
-        self.transport = self
-        self.reading = True
-        self.paused_ns = 0
-
-    def read_on(self) -> None:
-        self.resume_reading()
-
-    def pause_reading(self) -> None:
-        self.reading = False
-
-    def resume_reading(self) -> None:
-        self.reading = True
-
-
-class Loop:
-    """Timers that a test fires."""
-
-    def __init__(self) -> None:
-        self.due: list[Any] = []
-        self.now = 100.0
-
-    def time(self) -> float:
-        return self.now
-
-    def call_later(self, delay: float, callback: Any) -> None:
-        assert m.STEP_S <= delay <= m.TURN_S
-        self.due.append((self.now + delay, callback))
-
-    def step(self) -> None:
-        """To the next timer."""
-        [(self.now, callback)], self.due = self.due, []
-        callback()
-
-    def turn(self) -> None:
-        """So long that a turn is over."""
-        until = self.now + m.TURN_S
-        while self.due and self.due[0][0] <= until:
-            self.step()
-        self.now = until
-
-
-def reads() -> tuple[Loop, m.ReadBudget]:
-    loop = Loop()
-    return loop, m.ReadBudget(loop)  # type: ignore[arg-type]
-
-
-CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-
-
-async def test_a_flood_of_tiny_chunks_is_read_by_the_chunk(make: Make) -> None:
-    """64 KiB in chunks of a byte take 10 ms one by one, and legs take turns: bytes alone do not bound that."""
-    world = make(configuration(candidate()))
-    _, mirror, _ = begun(world)
-    mirror.receive(CHUNKED)
-    assert len(mirror.protocol.get_buffer(-1)) == m.READ
-    mirror.receive(b"1\r\na\r\n" * (m.READ // 6))
-    for unit in (b"1\r\na\r\n", b"1;x\r\na\r\n", b"40\r\n" + b"a" * 64 + b"\r\n"):
-        for _ in range(4):  # until the share is that of these chunks
-            mirror.is_paused = False
-            room = len(mirror.protocol.get_buffer(-1))
-            mirror.receive(unit * (room // len(unit)))
-        assert room // len(unit) <= m.CHUNKS
-        assert mirror.is_paused, "a read of so many chunks is a turn"
-    mirror.is_paused = False
-    mirror.receive(b"1000\r\n" + bytes(0x1000) + b"\r\n")
-    assert len(mirror.protocol.get_buffer(-1)) == m.READ, "an answer in proper chunks is read as any other"
-    assert not mirror.is_paused
-
-
-async def test_events_that_come_one_by_one_are_read_as_they_come(make: Make) -> None:
-    world = make(configuration(candidate()))
-    _, mirror, _ = begun(world)
-    mirror.receive(CHUNKED)
-    for number in range(500):
-        mirror.receive(b"9\r\ndata: %d\n\n\r\n" % (number % 10))
-        assert not mirror.is_paused
-    assert len(mirror.protocol.get_buffer(-1)) == m.READ
-
-
-def test_a_leg_that_used_up_its_turn_waits_for_the_next() -> None:
-    loop, budget = reads()
-    small, large = Reader(), Reader()
-    budget.spend(small, 1000)  # type: ignore[arg-type]
-    budget.spend(large, m.READ)  # type: ignore[arg-type]
-    assert (small.reading, large.reading) == (True, False)
-    loop.turn()
-    assert large.reading
-    assert loop.due == []
-
-
-def test_all_legs_together_read_so_much_in_a_turn() -> None:
-    loop, budget = reads()
-    readers = [Reader() for _ in range(200)]
-    for reader in readers:
-        budget.spend(reader, m.READ - 1)  # type: ignore[arg-type]
-    assert sum(reader.reading for reader in readers) == 64  # 64 × 65,535 are just below 4 MiB, the 65th is not
-    loop.turn()
-    assert sum(reader.reading for reader in readers) == 64 + m.STEP_LEGS  # the first of them 10 ms later
-    loop.turn()
-    assert 64 + m.STEP_LEGS < sum(reader.reading for reader in readers) <= 128 + m.STEP_LEGS
-    assert all(reader.reading for reader in readers[64:120])  # round robin: who waited longest goes first
-    loop.turn()
-    loop.turn()
-    assert all(reader.reading for reader in readers)
-    assert loop.due == []
-
-
-def test_legs_that_read_as_fast_as_they_may_are_let_on_a_few_at_a_time() -> None:
-    """64 reads in one go would be 3 ms in which production's answer waits."""
-    loop, budget = reads()
-    readers = [Reader() for _ in range(100)]
-    for reader in readers:
-        budget.spend(reader, m.READ)  # type: ignore[arg-type]
-    read = [0] * len(readers)
-    began, most = loop.now, 0
-    while loop.now < began + 100 * m.TURN_S:
-        loop.step()
-        let_on = [number for number, reader in enumerate(readers) if reader.reading]
-        most = max(most, len(let_on))
-        for number in let_on:
-            read[number] += 1
-            budget.spend(readers[number], m.READ)  # type: ignore[arg-type]
-    assert most == m.STEP_LEGS
-    assert sum(read) * m.READ <= 100 * m.TURN_BYTES
-    assert sum(read) * m.READ >= 0.9 * 100 * m.TURN_BYTES
-    assert max(read) - min(read) <= m.STEP_LEGS
-
-
-def test_a_single_leg_reads_so_much_in_ten_milliseconds() -> None:
-    loop, budget = reads()
-    reader = Reader()
-    began, read = loop.now, 0
-    while loop.now < began + 100 * m.TURN_S:
-        budget.spend(reader, m.READ)  # type: ignore[arg-type]
-        read += 1
-        loop.step()
-    assert read in (100, 101)
-
-
-def test_a_turn_in_which_nobody_was_paused_ends_by_the_clock() -> None:
-    loop, budget = reads()
-    readers = [Reader() for _ in range(200)]
-    for reader in readers:
-        loop.now += m.TURN_S / 32
-        budget.spend(reader, m.READ - 1)  # type: ignore[arg-type]
-    assert all(reader.reading for reader in readers)
-    assert loop.due == []  # no timer either
-
-
-def test_a_connection_that_closed_while_it_waited_is_passed_over() -> None:
-    loop, budget = reads()
-    reader = Reader()
-    budget.spend(reader, m.READ)  # type: ignore[arg-type]
-    reader.closed = True
-    loop.turn()
-    assert not reader.reading
-
-
-async def test_a_leg_reads_through_the_shared_buffer(make: Make) -> None:
-    world = make(configuration(candidate()))
-    upstream, mirror, _ = begun(world)
-    upstream.receive(OK)
-    assert len(mirror.protocol.get_buffer(-1)) == m.READ
-    mirror.receive(answer(2 * m.READ) + bytes(m.READ - len(answer(2 * m.READ))))
-    assert mirror.is_paused
-    await asyncio.sleep(0.02)
-    assert not mirror.is_paused
-
-
-async def test_time_in_which_a_leg_had_no_turn_is_not_the_candidate_s(make: Make, clock: Clock) -> None:
-    world = make(configuration(candidate()))
-    upstream, mirror, _ = begun(world)
-    upstream.receive(OK)
-    size = 2 * m.READ
-    mirror.receive(answer(size) + bytes(m.READ - len(answer(size))))
-    clock.now += 7_000_000
-    await asyncio.sleep(0.02)
-    clock.now += 2_000_000
-    mirror.receive(bytes(size - m.READ + len(answer(size)))[: m.READ])
-    await asyncio.sleep(0.02)
-    mirror.receive(bytes(len(answer(size))))
-    assert (leg(world).total, leg(world).stalled) == (9_000_000, 7_000_000)
-
-
-# -- what is sent
-
-
 async def test_a_long_copy_is_sent_when_its_last_byte_has_left(make: Make, clock: Clock) -> None:
     world = make(configuration(candidate()))
     upstream, mirror, client = world.production.idle(), world.mirrors["v2"].idle(), world.client()
@@ -531,7 +320,7 @@ async def test_a_long_copy_is_sent_when_its_last_byte_has_left(make: Make, clock
     mirror.read_all()
     clock.now += 1_000_000
     mirror.receive(OK)
-    assert (leg(world).sent, leg(world).total) == (10_000_000, 11_000_000)
+    assert (the_copy(world).sent, the_copy(world).total) == (10_000_000, 11_000_000)
 
 
 async def test_a_copy_that_was_answered_before_it_was_read_was_never_sent(make: Make) -> None:
@@ -541,7 +330,7 @@ async def test_a_copy_that_was_answered_before_it_was_read_was_never_sent(make: 
     client.send(post(40_000) + bytes(40_000))
     upstream.receive(OK)
     mirror.receive(b"HTTP/1.1 413 No\r\nContent-Length: 0\r\n\r\n")
-    assert (leg(world).status, leg(world).sent) == (413, frames.UNKNOWN)
+    assert (the_copy(world).status, the_copy(world).sent) == (413, frames.UNKNOWN)
     world.assert_at_rest()
 
 
@@ -572,7 +361,7 @@ async def test_a_copy_that_waits_for_production_leaves_when_production_is_done(m
     upstream.receive(b"k")
     assert mirror.written
     mirror.receive(OK)
-    assert leg(world).start > 0 or leg(world).outcome == o.COMPLETE
+    assert the_copy(world).start > 0 or the_copy(world).outcome == o.COMPLETE
     world.assert_at_rest()
 
 
@@ -592,7 +381,7 @@ async def test_a_copy_that_waits_leaves_however_production_ends(make: Make, end:
         world.clock.sleep(1.3)
     mirror.receive(OK)
     await turns()
-    assert leg(world).outcome == o.COMPLETE
+    assert the_copy(world).outcome == o.COMPLETE
     world.assert_at_rest()
 
 
@@ -627,9 +416,9 @@ async def test_what_is_under_way_when_the_worker_ends_is_no_error_of_the_candida
         mirror.receive(answer(10) + b"half")
     await turns()
     assert world.recorder.pairs == []
-    m.give_up_all()
+    give_up_all()
     await turns()
-    assert leg(world).outcome == o.CLIENT_ABORTED
-    assert leg(world).error == b"The proxy ended before the copy did."
+    assert the_copy(world).outcome == o.CLIENT_ABORTED
+    assert the_copy(world).error == b"The proxy ended before the copy did."
     assert world.row("v2")["finished"] == {"client_aborted": 1}
     world.assert_at_rest()

@@ -10,7 +10,7 @@ import pytest
 from shadowproxy.core import outcome as o
 from shadowproxy.core.budget import OVERHEAD
 from shadowproxy.core.sampling import is_sampled, point
-from shadowproxy.proxy.mirror import ANSWER_RESERVE
+from shadowproxy.proxy.leg import ANSWER_RESERVE
 from shadowproxy.settings import snapshot as s
 from shadowproxy.wire import frames
 from tests.proxy.world import GET, OK, POST, Make, World, candidate, configuration, post, turns

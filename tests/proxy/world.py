@@ -12,7 +12,7 @@ import pytest
 
 from shadowproxy.core.ledger import broken_laws
 from shadowproxy.core.outcome import LOGGED
-from shadowproxy.proxy import downstream, exchange, mirror, pool, production, worker
+from shadowproxy.proxy import downstream, exchange, leg, mirror, pool, production, reads, worker
 from shadowproxy.proxy.downstream import Downstream
 from shadowproxy.proxy.pool import Pool
 from shadowproxy.proxy.timers import TICK_NS, Timers
@@ -304,7 +304,7 @@ def configuration(*candidates: s.Candidate, urls: tuple[str, ...] = ("http://v1.
 def stopped(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
     """Every module of the data plane reads this clock."""
     clock = Clock()
-    for module in (downstream, exchange, mirror, pool, production, worker):
+    for module in (downstream, exchange, leg, mirror, pool, production, reads, worker):
         monkeypatch.setattr(module, "perf_counter_ns", clock)
     yield clock
 
@@ -322,3 +322,17 @@ def post(size: int) -> bytes:
 
 def answer(size: int) -> bytes:
     return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size
+
+
+def begun(world: World, request: bytes = POST) -> tuple[FakeTransport, FakeTransport, Client]:
+    """A request that production and the candidate have received."""
+    upstream, mirror, client = world.production.idle(), world.mirrors["v2"].idle(), world.client()
+    client.send(request)
+    assert mirror.written
+    return upstream, mirror, client
+
+
+def the_copy(world: World) -> frames.Exchange:
+    """What the recorder got to know of the one copy."""
+    ((_, found),) = [pair.exchanges for pair in world.recorder.pairs]
+    return found
