@@ -26,6 +26,7 @@ from shadowproxy.http1.chunked import ChunkedDecoder, ChunkedError
 from shadowproxy.http1.refusal import Refused, bad_request
 from shadowproxy.http1.request import HeadProbe
 from shadowproxy.proxy.exchange import Exchange
+from shadowproxy.proxy.forwarded import Forwarded
 from shadowproxy.proxy.timers import SECOND_NS
 from shadowproxy.proxy.tunnel import Tunnel
 
@@ -64,12 +65,7 @@ class Downstream(asyncio.Protocol):
         self._served = False  # an answer has been given on this connection
         self._tunnel: Tunnel | None = None
         self._poller: select.poll | None = None
-        self._forward_runtime: Runtime | None = None
-        self._forward_lines = b""
-        self._forwarded_head: RequestHead | None = None
-        self._forwarded = b""
-        self._peer = ""
-        self._trusted = False
+        self.forwarded: Forwarded = cast(Forwarded, None)  # as transport
 
     # -- life --------------------------------------------------------------------------------------------------------
 
@@ -78,8 +74,8 @@ class Downstream(asyncio.Protocol):
         self.transport.set_write_buffer_limits(high=HIGH_WATER)
         self._born_ns = perf_counter_ns()
         peer = transport.get_extra_info("peername")
-        # RFC 4291 §2.5.5.2: so a socket for both families calls a client of IPv4, whom others know without the prefix.
-        self._peer = peer[0].removeprefix("::ffff:") if isinstance(peer, tuple) else ""
+        secure = transport.get_extra_info("ssl_object") is not None
+        self.forwarded = Forwarded(peer[0] if isinstance(peer, tuple) else "", secure)
         worker = self.worker
         worker.connections.add(self)
         if len(worker.connections) > worker.max_connections:
@@ -99,8 +95,7 @@ class Downstream(asyncio.Protocol):
         self._poller = None
         self._probe = None
         self._decoder = None
-        self._forward_runtime = None
-        self._forwarded_head = None
+        self.forwarded.forget()
         self._leave()
 
     def eof_received(self) -> bool:
@@ -443,33 +438,6 @@ class Downstream(asyncio.Protocol):
         worker = self.worker
         return not head.keep_alive or worker.draining or now - self._born_ns > worker.runtime.connection_age_ns
 
-    def forwarded(self, head: RequestHead, runtime: Runtime) -> bytes:
-        """Via and X-Forwarded-*, as lines. A head is of one configuration, so its lines here stay the same."""
-        if self._forwarded_head is head:
-            return self._forwarded
-        self._forwarded_head = head
-        self._forwarded = self._forward(head, runtime)
-        return self._forwarded
-
-    def _forward(self, head: RequestHead, runtime: Runtime) -> bytes:
-        if self._forward_runtime is not runtime:
-            self._forward_runtime = runtime
-            self._trusted = runtime.trusts(self._peer)
-            proto = b"https" if self.transport.get_extra_info("ssl_object") is not None else b"http"
-            peer = self._peer.encode()
-            self._forward_lines = b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\n" % (peer, proto)
-        via = runtime.via_10 if head.old else runtime.via_11
-        if self._trusted and (head.forwarded_for or head.forwarded_proto or head.forwarded_host):
-            return via + self._appended(head)
-        return via + self._forward_lines + _host_line(head.host)
-
-    def _appended(self, head: RequestHead) -> bytes:
-        tls = self.transport.get_extra_info("ssl_object") is not None
-        chain = b", ".join([*head.forwarded_for, self._peer.encode()])
-        proto = head.forwarded_proto or (b"https" if tls else b"http")
-        host = head.forwarded_host or head.host
-        return b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\n" % (chain, proto) + _host_line(host)
-
     # -- an exchange's end -------------------------------------------------------------------------------------------
 
     def exchange_done(self, early: bool, now: int) -> None:
@@ -589,8 +557,3 @@ class Downstream(asyncio.Protocol):
 
 def _too_large(runtime: Runtime) -> Refused:
     return Refused(413, "body_too_large", f"The request's body exceeds {runtime.limits.body} bytes.")
-
-
-def _host_line(host: bytes) -> bytes:
-    """What the client called us; a client of HTTP/1.0 need not call us anything."""
-    return b"X-Forwarded-Host: %b\r\n" % host if host else b""

@@ -12,10 +12,7 @@ recorder. Whatever happens on the wire ends in exactly one `_production_done`.
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
 import time
-from contextlib import suppress
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Final
 
@@ -28,6 +25,7 @@ from shadowproxy.http1.refusal import Refused
 from shadowproxy.proxy import tee
 from shadowproxy.proxy.copies import JsonBody
 from shadowproxy.proxy.leg import ANSWER_RESERVE, MAX_ARRIVALS
+from shadowproxy.proxy.rescue import Rescue
 from shadowproxy.proxy.upstream import IDLE
 from shadowproxy.wire import frames
 
@@ -144,7 +142,7 @@ class Exchange:
         self._tried = 1
         self._resent = False
         self._early = False
-        self._rescue = -1
+        self._rescue: Rescue | None = None  # while an upload goes on
         self._out = b""
         self.began = False
         self.done = False
@@ -184,7 +182,7 @@ class Exchange:
             self._refuse_loops()
         downstream = self.downstream
         assert downstream is not None
-        forwarded = downstream.forwarded(head, runtime)
+        forwarded = downstream.forwarded.lines(head, runtime)
         if not head.request_id:
             forwarded = b"".join((forwarded, b"X-Request-ID: ", self.request_id, b"\r\n"))
         self.forwarded = forwarded
@@ -341,7 +339,7 @@ class Exchange:
     def _request_written(self) -> None:
         self.sent_ns = perf_counter_ns() - self.start_ns
         connection = self.connection
-        if self._rescue >= 0:
+        if self._rescue is not None:
             self._close_rescue()
             if connection is not None and not connection.is_quiet():
                 # Production answered before it had all of a long upload: it may never read the rest of it, so the
@@ -353,27 +351,13 @@ class Exchange:
             self._decide(self.drop_reason)
 
     def _long_upload(self, connection: ProductionConnection) -> None:
-        """An early answer must survive a write that meets the reset behind it: a second descriptor keeps it readable.
-
-        Guarded by tests/e2e/test_streaming.py; uvloop lost 40 of 40 such answers, the descriptor saved 40 of 40.
-        """
-        if self._rescue < 0 and not connection.pool.address.tls:
-            with suppress(OSError):
-                self._rescue = os.dup(connection.transport.get_extra_info("socket").fileno())
+        if self._rescue is None:
+            self._rescue = Rescue.of(connection)
 
     def _close_rescue(self) -> None:
-        if self._rescue >= 0:
-            os.close(self._rescue)
-            self._rescue = -1
-
-    def _rescue_answer(self) -> bytes:
-        fd, self._rescue = self._rescue, -1
-        data = b""
-        with socket.socket(fileno=fd) as sock, suppress(OSError):
-            sock.setblocking(False)
-            while len(data) < 1 << 20 and (piece := sock.recv(65536)):
-                data += piece
-        return data
+        rescue, self._rescue = self._rescue, None
+        if rescue is not None:
+            rescue.close()
 
     def production_full(self) -> None:
         """Production reads more slowly than the client sends."""
@@ -554,8 +538,10 @@ class Exchange:
         connection = self.connection
         if connection is None:
             return
-        if self._rescue >= 0 and not self.began:
-            data = self._rescue_answer()
+        rescue = self._rescue
+        if rescue is not None and not self.began:
+            self._rescue = None
+            data = rescue.read()
             if data:
                 self._read_rescued(connection, data, code, kind, detail)
                 return
@@ -706,7 +692,7 @@ class Exchange:
         if self.total_ns < 0:
             self.total_ns = perf_counter_ns() - self.start_ns
         self._pending = None
-        if self._rescue >= 0:
+        if self._rescue is not None:
             self._close_rescue()
         if not self._decided:
             if not self.complete and not self.drop_reason:
