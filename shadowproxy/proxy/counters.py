@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Iterable
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Any, Final
 
+from shadowproxy.core.ledger import TWIN
+from shadowproxy.core.outcome import OUTCOMES
 from shadowproxy.wire.buckets import BUCKETS_S
+from shadowproxy.wire.messages import Stats
+
+if TYPE_CHECKING:
+    from shadowproxy.proxy.exchange import Exchange
 
 _BUCKETS_NS: Final = [round(bound * 1e9) for bound in BUCKETS_S]
 
@@ -58,3 +65,97 @@ class RouteCounters:
 def label(value: str) -> str:
     """A label's value as Prometheus' text format quotes it."""
     return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+class Counters:
+    """By name, and for good: an upstream that a configuration takes away stays counted, its last answers too."""
+
+    __slots__ = ("_overhead", "durations", "finished", "keyless", "routes")
+
+    def __init__(self) -> None:
+        self.routes: dict[str, RouteCounters] = {}
+        self.finished: dict[str, dict[int, int]] = {}  # of a candidate: copies by outcome
+        self.keyless: dict[str, list[int]] = {}
+        self.durations: dict[str, Histogram] = {}  # of what answers as production
+        self._overhead = Histogram()
+
+    def answered(self, exchange: Exchange) -> int:
+        """Production's part of a request has ended; answers with the time when it did."""
+        status = exchange.status_answered or exchange.status or 499
+        counters = exchange.route.counters
+        codes = counters.codes
+        try:
+            codes[status] += 1
+        except KeyError:
+            codes[status] = 1
+        now = perf_counter_ns()
+        whole = now - exchange.arrival_ns
+        counters.durations.observe(whole)
+        if exchange.start_ns:
+            total = exchange.total_ns
+            self._overhead.observe(whole - total if whole > total else 0)
+            exchange.runtime.production.durations.observe(total)
+        return now
+
+    def refused(self, status: int) -> None:
+        """A request without a route: what came was no request, or came too late or too often."""
+        codes = self.routes.setdefault("", RouteCounters()).codes
+        codes[status] = codes.get(status, 0) + 1
+
+    def fold(self) -> None:
+        self._overhead.fold()
+        for counters in self.routes.values():
+            counters.durations.fold()
+        for durations in self.durations.values():
+            durations.fold()
+
+    def stats(self, ledger: list[dict[str, Any]], gauges: dict[str, float]) -> Stats:
+        """Totals so far, by their names as metrics without the prefix that all share."""
+        return Stats(
+            counters=self._requests() | _from_ledger(ledger) | self._copies(),
+            gauges=gauges,
+            histograms=self._histograms(),
+            ledger=ledger,
+        )
+
+    def _requests(self) -> dict[str, float]:
+        return {
+            f'requests_total{{route="{label(route)}",code="{status}"}}': count
+            for route, seen in self.routes.items()
+            for status, count in seen.codes.items()
+        }
+
+    def _copies(self) -> dict[str, float]:
+        keyless: dict[str, float] = {
+            f'mirror_keyless_total{{candidate="{label(candidate)}"}}': count
+            for candidate, (count,) in self.keyless.items()
+        }
+        return keyless | {
+            f'mirrored_total{{candidate="{label(candidate)}",outcome="{OUTCOMES[outcome]}"}}': count
+            for candidate, finished in self.finished.items()
+            for outcome, count in finished.items()
+        }
+
+    def _histograms(self) -> dict[str, tuple[list[float], list[int], float]]:
+        histograms = {
+            f'request_duration_seconds{{route="{label(route)}"}}': seen.durations.export()
+            for route, seen in self.routes.items()
+        }
+        histograms["overhead_seconds"] = self._overhead.export()
+        for upstream, durations in self.durations.items():
+            key = f'upstream_duration_seconds{{upstream="{label(upstream)}",role="production"}}'
+            histograms[key] = durations.export()
+        return histograms
+
+
+def _from_ledger(lines: Iterable[dict[str, Any]]) -> dict[str, float]:
+    counters: dict[str, float] = {}
+    for line in lines:
+        candidate = label(line["candidate"])
+        for reason, count in line["dropped"].items():
+            key = f'mirror_dropped_total{{candidate="{candidate}",reason="{reason}"}}'
+            counters[key] = counters.get(key, 0) + count
+        for reason, count in line["unlogged"].items() if line["candidate"] != TWIN else ():
+            key = f'pairs_unlogged_total{{reason="{reason}"}}'
+            counters[key] = counters.get(key, 0) + count
+    return counters

@@ -79,7 +79,7 @@ class Downstream(asyncio.Protocol):
         worker = self.worker
         worker.connections.add(self)
         if len(worker.connections) > worker.max_connections:
-            worker.count_refused(503)
+            worker.counters.refused(503)
             self._refuse(Refused(503, "client_limit", "This proxy has as many connections as it may have."))
             return
         sock = transport.get_extra_info("socket")
@@ -493,7 +493,7 @@ class Downstream(asyncio.Protocol):
             self.close()
 
     def _refuse_unparsed(self, refused: Refused) -> None:
-        self.worker.count_refused(refused.status)
+        self.worker.counters.refused(refused.status)
         self._refuse(refused)
 
     def _refuse(self, refused: Refused, request_id: bytes = b"", body: bool = True) -> None:

@@ -699,7 +699,7 @@ class Exchange:
                 # Production has answered, or failed, before the request was whole: there is nothing to copy.
                 self.refused = self.refused or o.EXCLUDED_REFUSED
             self._decide(self.drop_reason)
-        now = self.worker.counted(self)
+        now = self.worker.counters.answered(self)
         downstream = self.downstream
         if downstream is not None:
             self.downstream = None

@@ -16,19 +16,19 @@ import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from time import perf_counter_ns
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
 import structlog
 
 from shadowproxy.core.breaker import CLOSED
 from shadowproxy.core.budget import Budget
-from shadowproxy.core.ledger import TWIN, Ledger
-from shadowproxy.core.outcome import DRAINING, DROPPED, OUTCOMES, OVERLOAD, RECORDER_BEHIND
+from shadowproxy.core.ledger import Ledger
+from shadowproxy.core.outcome import DRAINING, DROPPED, OVERLOAD, RECORDER_BEHIND
 from shadowproxy.core.rate import ConnectRate
 from shadowproxy.proxy import tls, warm
 from shadowproxy.proxy.canary import Canary, Face
-from shadowproxy.proxy.counters import Histogram, RouteCounters, label
+from shadowproxy.proxy.counters import Counters, label
 from shadowproxy.proxy.downstream import Downstream
 from shadowproxy.proxy.handshakes import TlsServer
 from shadowproxy.proxy.ids import Ids
@@ -45,9 +45,6 @@ from shadowproxy.settings import snapshot as snapshots
 from shadowproxy.settings.snapshot import Candidate, Ramp, Snapshot
 from shadowproxy.settings.snapshot import Production as ProductionSettings
 from shadowproxy.wire.messages import Stats
-
-if TYPE_CHECKING:
-    from shadowproxy.proxy.exchange import Exchange
 
 log = structlog.get_logger()
 
@@ -101,12 +98,7 @@ class Worker:
         self._late = 0
         self.throttling = Throttling()
         self._throttled = 0.0  # share of the CPU quota's periods in which the kernel stopped us, over the last second
-        self._routes: dict[str, RouteCounters] = {}
-        # By name, and for good: an upstream that a configuration takes away stays counted, its last answers too.
-        self._finished: dict[str, dict[int, int]] = {}
-        self._keyless: dict[str, list[int]] = {}
-        self._durations: dict[str, Histogram] = {}
-        self._overhead = Histogram()
+        self.counters = Counters()
         self._timer: asyncio.TimerHandle | None = None
         self._swept_at = perf_counter_ns()
         self._next_ledger = 0.0
@@ -187,7 +179,7 @@ class Worker:
         self.max_connections = max(1, -(-snapshot.limits.connections // workers))
         self._snapshots[snapshot.generation] = data
         runtime = self._runtimes[snapshot.generation] = Runtime(
-            snapshot, production, targets, self.ledger, self._routes
+            snapshot, production, targets, self.ledger, self.counters.routes
         )
         answering = {id(production)}
         if snapshot.ramp is not None:
@@ -211,7 +203,7 @@ class Worker:
 
     def _ramp(self, runtime: Runtime, ramp: Ramp, challenger: Production, targets: dict[str, Mirror]) -> None:
         """Let `runtime` give a share of its requests to the challenger."""
-        face = Face(runtime.snapshot, ramp, challenger, targets, self.ledger, self._routes)
+        face = Face(runtime.snapshot, ramp, challenger, targets, self.ledger, self.counters.routes)
         self._runtimes[-runtime.generation] = face  # its requests may be the last that need the generation
         runtime.canary = runtime.exchange = Canary(runtime, face, ramp)
 
@@ -237,7 +229,7 @@ class Worker:
                 context,
                 random.randrange(len(settings.urls)),
             )
-            known.durations = self._durations.setdefault(settings.name, known.durations)
+            known.durations = self.counters.durations.setdefault(settings.name, known.durations)
         for endpoint in known.endpoints:
             if endpoint.pool.address.tls:
                 endpoint.pool.tls = context
@@ -255,8 +247,8 @@ class Worker:
                 rate=self.rate,
                 tls=contexts.get(candidate.name),
             )
-            known.finished = self._finished.setdefault(candidate.name, known.finished)
-            known.keyless = self._keyless.setdefault(candidate.name, known.keyless)
+            known.finished = self.counters.finished.setdefault(candidate.name, known.finished)
+            known.keyless = self.counters.keyless.setdefault(candidate.name, known.keyless)
         else:
             known.update(candidate, workers)
             known.pool.tls = contexts.get(candidate.name)
@@ -297,7 +289,7 @@ class Worker:
             self._keep(self.loop.create_task(self._adopt(client), name="handshake"))
         else:
             client.close()
-            self.count_refused(503)
+            self.counters.refused(503)
 
     def _sweep(self) -> None:
         now = perf_counter_ns()
@@ -312,11 +304,7 @@ class Worker:
         else:
             self._late = 0
             self.timers.sweep()
-        self._overhead.fold()
-        for counters in self._routes.values():
-            counters.durations.fold()
-        for durations in self._durations.values():
-            durations.fold()
+        self.counters.fold()
         for connection in [connection for connection in self.paused if connection.has_left()]:
             connection.left_while_paused()
         seconds = self.loop.time()
@@ -344,48 +332,12 @@ class Worker:
             return RECORDER_BEHIND
         return DRAINING if self.draining and not self.connections else 0
 
-    # -- counting ----------------------------------------------------------------------------------------------------
-
-    def counted(self, exchange: Exchange) -> int:
-        """Production's part of a request has ended; answers with the time when it did."""
-        status = exchange.status_answered or exchange.status or 499
-        counters = exchange.route.counters
-        codes = counters.codes
-        try:
-            codes[status] += 1
-        except KeyError:
-            codes[status] = 1
-        now = perf_counter_ns()
-        whole = now - exchange.arrival_ns
-        counters.durations.observe(whole)
-        if exchange.start_ns:
-            total = exchange.total_ns
-            self._overhead.observe(whole - total if whole > total else 0)
-            exchange.runtime.production.durations.observe(total)
-        return now
-
-    def count_refused(self, status: int) -> None:
-        """A request without a route: what came was no request, or came too late or too often."""
-        codes = self._routes.setdefault("", RouteCounters()).codes
-        codes[status] = codes.get(status, 0) + 1
+    # -- what it tells -----------------------------------------------------------------------------------------------
 
     def ledger_rows(self) -> bytes:
         return msgspec.json.encode(self.ledger.lines())
 
     def stats(self) -> Stats:
-        lines = self.ledger.lines()
-        counters: dict[str, float] = {}
-        for route, seen in self._routes.items():
-            for status, count in seen.codes.items():
-                counters[f'requests_total{{route="{label(route)}",code="{status}"}}'] = count
-        for line in lines:
-            candidate = label(line["candidate"])
-            for reason, count in line["dropped"].items():
-                key = f'mirror_dropped_total{{candidate="{candidate}",reason="{reason}"}}'
-                counters[key] = counters.get(key, 0) + count
-            for reason, count in line["unlogged"].items() if line["candidate"] != TWIN else ():
-                key = f'pairs_unlogged_total{{reason="{reason}"}}'
-                counters[key] = counters.get(key, 0) + count
         gauges: dict[str, float] = {
             "mirror_buffered_bytes": self.budget.held,
             "loop_lag_seconds": self._worst_lag_ns / 1e9,
@@ -399,20 +351,7 @@ class Worker:
             name = label(mirror.settings.name)
             gauges[f'mirror_in_flight{{candidate="{name}"}}'] = mirror.in_flight
             gauges[f'breaker_open{{candidate="{name}"}}'] = float(mirror.breaker.state != CLOSED)
-        for candidate, (count,) in self._keyless.items():
-            counters[f'mirror_keyless_total{{candidate="{label(candidate)}"}}'] = count
-        for candidate, finished in self._finished.items():
-            for outcome, count in finished.items():
-                counters[f'mirrored_total{{candidate="{label(candidate)}",outcome="{OUTCOMES[outcome]}"}}'] = count
-        histograms = {
-            f'request_duration_seconds{{route="{label(route)}"}}': seen.durations.export()
-            for route, seen in self._routes.items()
-        }
-        histograms["overhead_seconds"] = self._overhead.export()
-        for upstream, durations in self._durations.items():
-            key = f'upstream_duration_seconds{{upstream="{label(upstream)}",role="production"}}'
-            histograms[key] = durations.export()
-        return Stats(counters=counters, gauges=gauges, histograms=histograms, ledger=lines)
+        return self.counters.stats(self.ledger.lines(), gauges)
 
     def is_healthy(self) -> bool:
         return self.runtime.production.is_usable()

@@ -12,7 +12,7 @@ import pytest
 
 from shadowproxy.core.ledger import broken_laws
 from shadowproxy.core.outcome import LOGGED
-from shadowproxy.proxy import downstream, exchange, leg, mirror, pool, production, reads, worker
+from shadowproxy.proxy import counters, downstream, exchange, leg, mirror, pool, production, reads, worker
 from shadowproxy.proxy.downstream import Downstream
 from shadowproxy.proxy.pool import Pool
 from shadowproxy.proxy.timers import TICK_NS, Timers
@@ -304,7 +304,7 @@ def configuration(*candidates: s.Candidate, urls: tuple[str, ...] = ("http://v1.
 def stopped(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
     """Every module of the data plane reads this clock."""
     clock = Clock()
-    for module in (downstream, exchange, leg, mirror, pool, production, reads, worker):
+    for module in (counters, downstream, exchange, leg, mirror, pool, production, reads, worker):
         monkeypatch.setattr(module, "perf_counter_ns", clock)
     yield clock
 
