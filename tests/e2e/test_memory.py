@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -30,19 +30,17 @@ BODY_BYTES = 200_000
 @contextmanager
 def models(*kinds: str) -> Iterator[list[int]]:
     """`bench.bad`'s models in a process of their own, and their ports."""
-    sockets = [reserve() for _ in kinds]
-    ports = [sock.getsockname()[1] for sock in sockets]
-    for sock in sockets:  # its server sets no SO_REUSEPORT
-        sock.close()
-    places = [f"{kind}={port}" for kind, port in zip(kinds, ports, strict=True)]
-    process = subprocess.Popen([sys.executable, "-m", "bench.bad", *places], cwd=ROOT, stdout=subprocess.PIPE)
-    try:
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"ready\n"
-        yield ports
-    finally:
-        process.kill()
-        process.communicate()
+    with ExitStack() as reserved:
+        ports = [reserved.enter_context(reserve()).getsockname()[1] for _ in kinds]
+        places = [f"{kind}={port}" for kind, port in zip(kinds, ports, strict=True)]
+        process = subprocess.Popen([sys.executable, "-m", "bench.bad", *places], cwd=ROOT, stdout=subprocess.PIPE)
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"ready\n"
+            yield ports
+        finally:
+            process.kill()
+            process.communicate()
 
 
 def pressed(

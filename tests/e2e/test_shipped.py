@@ -6,22 +6,20 @@ from pathlib import Path
 
 from tests.support.client import ask, post
 from tests.support.load import returns_the_body
-from tests.support.proxy import Proxy, reserve
+from tests.support.proxy import Proxy
 from tests.support.rsyslog import Rsyslog
 from tests.support.until import until
 from tests.support.upstream import Upstream
 
 
 def test_events_and_pairs_reach_rsyslog_also_after_it_was_away(tmp_path: Path) -> None:
-    with reserve() as held:
-        port = held.getsockname()[1]
-    server = Rsyslog(tmp_path / "rsyslog", port)
+    server = Rsyslog(tmp_path / "rsyslog")
     with Upstream(returns_the_body) as production, Upstream(returns_the_body) as v2:
         config = {
             "production": {"url": production.url},
             "candidates": [{"name": "v2", "url": v2.url}],
             "pairs": {"redact": {"json": ["$.secret"]}},
-            "logs": {"profile": "ecs", "ship": {"to": f"127.0.0.1:{port}", "what": ["events", "pairs"]}},
+            "logs": {"profile": "ecs", "ship": {"to": f"127.0.0.1:{server.port}", "what": ["events", "pairs"]}},
         }
         with Proxy(tmp_path / "proxy", config) as proxy:
             for number in range(20):

@@ -8,6 +8,7 @@ import subprocess
 import time
 from pathlib import Path
 
+from tests.support.proxy import reserve
 from tests.support.tools import require
 from tests.support.until import until
 
@@ -33,13 +34,16 @@ CARBON_METRIC_INTERVAL = 0
 
 
 class Carbon:
-    def __init__(self, folder: Path, port: int) -> None:
+    """Its port is its own from the beginning to the end, also while it is away."""
+
+    def __init__(self, folder: Path) -> None:
         self._command = require("carbon-cache", "graphite-carbon")
         self._fetch = require("whisper-fetch", "python3-whisper")
         folder.mkdir(exist_ok=True)
         self._folder = folder
-        self.port = port
-        (folder / "carbon.conf").write_text(_CONFIG.format(folder=folder, port=port))
+        self._held = reserve()
+        self.port: int = self._held.getsockname()[1]
+        (folder / "carbon.conf").write_text(_CONFIG.format(folder=folder, port=self.port))
         (folder / "storage-schemas.conf").write_text("[all]\npattern = .*\nretentions = 1s:1h\n")
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -49,6 +53,7 @@ class Carbon:
 
     def __exit__(self, *raised: object) -> None:
         self.stop()
+        self._held.close()
 
     def start(self) -> None:
         command = [self._command, f"--config={self._folder}/carbon.conf", "--nodaemon"]

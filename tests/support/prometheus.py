@@ -28,8 +28,8 @@ class Prometheus:
             "scrape_configs": [{"job_name": "shadowproxy", "static_configs": [{"targets": targets}]}],
         }
         (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
-        with reserve() as held:
-            self._port = held.getsockname()[1]
+        self._held = reserve()
+        self._port: int = self._held.getsockname()[1]
         self._out = (folder / "out").open("wb")
         self._process = subprocess.Popen(
             [
@@ -52,6 +52,7 @@ class Prometheus:
         self._process.kill()
         self._process.wait(10)
         self._out.close()
+        self._held.close()
 
     def _get(self, path: str) -> bytes | None:
         try:

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from tests.support.proxy import reserve
 from tests.support.tools import require
 from tests.support.until import until
 
@@ -20,12 +21,15 @@ input(type="imtcp" address="127.0.0.1" port="{port}" ruleset="lines")
 
 
 class Rsyslog:
-    def __init__(self, folder: Path, port: int) -> None:
+    """Its port is its own from the beginning to the end, also while it is away."""
+
+    def __init__(self, folder: Path) -> None:
         self._program = require("rsyslogd", "rsyslog")
         folder.mkdir(exist_ok=True)
         self._folder = folder
-        self.port = port
-        (folder / "rsyslog.conf").write_text(_CONFIG.format(folder=folder, port=port))
+        self._held = reserve()
+        self.port: int = self._held.getsockname()[1]
+        (folder / "rsyslog.conf").write_text(_CONFIG.format(folder=folder, port=self.port))
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Rsyslog:
@@ -34,6 +38,7 @@ class Rsyslog:
 
     def __exit__(self, *raised: object) -> None:
         self.stop()
+        self._held.close()
 
     def start(self) -> None:
         arguments = ["-n", "-f", str(self._folder / "rsyslog.conf"), "-i", str(self._folder / "pid")]

@@ -16,7 +16,6 @@ from shadowproxy.admin.push.samples import Sample
 from shadowproxy.settings.snapshot import Graphite, Metrics
 from tests.admin.push.readings import reading, samples
 from tests.support.carbon import Carbon
-from tests.support.proxy import reserve
 
 LABELS = (("candidate", "v2"), ("gate", "slower_share{by=25%}"))
 
@@ -156,9 +155,8 @@ async def eventually(true: Callable[[], bool], what: str, act: Callable[[], Awai
 
 async def test_a_real_carbon_writes_what_it_is_sent_also_after_it_was_away(tmp_path: Path) -> None:
     series = 'requests_total{route="predict",code="200"}'
-    with reserve() as held:
-        port = held.getsockname()[1]
-    settings = Metrics(every=0.0, graphite=Graphite(to=f"127.0.0.1:{port}"))
+    carbon = Carbon(tmp_path / "carbon")
+    settings = Metrics(every=0.0, graphite=Graphite(to=f"127.0.0.1:{carbon.port}"))
     clock = time.time
     durations = {"overhead_seconds": [[0.005, 0.01], [90, 10, 0], 0.3]}
     pusher = Pusher()
@@ -166,7 +164,7 @@ async def test_a_real_carbon_writes_what_it_is_sent_also_after_it_was_away(tmp_p
     async def look(total: float) -> None:
         await pusher.look(reading({series: total}, durations, at=clock(), metrics=settings))
 
-    with Carbon(tmp_path / "carbon", port) as carbon:
+    with carbon:
         await look(7.0)
         path = "shadowproxy.requests_total.predict.200"
         await eventually(lambda: carbon.value(path) == 7, "the first value")
