@@ -22,6 +22,7 @@ ROLES: Final = ("production", "shadow", "twin")
 _EXCHANGE: Final = {
     "upstream": "{role}.upstream",
     "version": "{role}.version",
+    "fingerprint": "{role}.fingerprint",
     "outcome": "{role}.outcome",
     "status": "{role}.status",
     "bad": "{role}.bad",
@@ -75,6 +76,9 @@ PAIR: Final[Mapping[str, str]] = {
     "noise_kinds": "list_transform(noise.differences, lambda difference: difference.kind)",
     "rules": "comparison.rules",
 }
+
+# Columns that segments of an older version lack, as one reads them there.
+ADDED: Final = ", ".join(f"NULL::VARCHAR AS {role}_fingerprint" for role in ROLES)
 
 SRC: Final[Mapping[str, str]] = {"worker": "src[1]", "boot": "src[2]", "seq": "src[3]"}
 

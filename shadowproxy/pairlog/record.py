@@ -60,6 +60,7 @@ class ExchangeRecord(NamedTuple):
     body_bytes: int
     timing: Timing | None
     stream: Stream | None
+    fingerprint: str | None = None  # what the answer says of the software that made it
 
 
 class Head(NamedTuple):
@@ -125,7 +126,7 @@ def request_rest(body: StoredBody, body_bytes: int) -> dict[str, Any]:
 
 def exchange_record(exchange: ExchangeRecord, body: StoredBody = NO_BODY) -> dict[str, Any]:
     rest = exchange_rest(body, exchange.body_bytes, exchange.timing or UNKNOWN, exchange.stream)
-    return {**exchange_front(*exchange[:8]), **rest}
+    return {**exchange_front(*exchange[:8], exchange.fingerprint), **rest}
 
 
 def exchange_front(
@@ -137,11 +138,13 @@ def exchange_front(
     bad: bool,
     status: int | None,
     headers: Headers,
+    fingerprint: str | None = None,
 ) -> dict[str, Any]:
-    """The first fields of an `ExchangeRecord`, in their order."""
+    """The first fields of an `ExchangeRecord`, in their order, and its last."""
     return {
         "upstream": upstream,
         "version": version,
+        "fingerprint": fingerprint,
         "outcome": outcome,
         "dropped": dropped,
         "error": error,

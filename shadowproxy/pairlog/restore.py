@@ -14,7 +14,7 @@ from typing import Any, Final
 import duckdb
 import orjson
 
-from shadowproxy.pairlog.columns import ROLES
+from shadowproxy.pairlog.columns import ADDED, ROLES
 from shadowproxy.pairlog.database import LINES, literally
 from shadowproxy.pairlog.names import bodies_of
 
@@ -31,12 +31,17 @@ _STORED: Final = f"""
 SELECT *, {_FRAME} AS frame FROM read_parquet($bodies, hive_partitioning = false)
 WHERE {_FRAME} IN (SELECT frame FROM wanted)
 """
-_WANTED: Final = f"SELECT *, {_FRAME} AS frame FROM read_parquet($pairs, hive_partitioning = false) WHERE {{where}}"
+_WANTED: Final = f"""
+SELECT *, {_FRAME} AS frame FROM (
+  SELECT * FROM read_parquet($pairs, hive_partitioning = false)
+  UNION ALL BY NAME SELECT {ADDED} WHERE false) WHERE {{where}}
+"""
 
 _BODY: Final = """headers := coalesce({b}.headers, []), body := {b}.body,
     body_encoding := coalesce({b}.body_encoding, 'not_stored'), body_bytes := {bytes},
     body_truncated := coalesce({b}.body_truncated, false)"""
-_EXCHANGE: Final = """struct_pack(upstream := {role}_upstream, version := {role}_version, outcome := {role}_outcome,
+_EXCHANGE: Final = """struct_pack(upstream := {role}_upstream, version := {role}_version,
+    fingerprint := {role}_fingerprint, outcome := {role}_outcome,
     dropped := {role}_dropped, error := {role}_error, bad := {role}_bad, status := {role}_status, {body},
     timing_ms := {role}_timing_ms, stream := {role}_stream)"""
 

@@ -10,8 +10,8 @@ _BODY: Final = "body VARCHAR, body_encoding VARCHAR, body_bytes BIGINT, body_tru
 _TIMING: Final = "STRUCT(start DOUBLE, connect DOUBLE, sent DOUBLE, first_byte DOUBLE, total DOUBLE, stalled DOUBLE)"
 _STREAM: Final = "STRUCT(events BIGINT, first_token_ms DOUBLE, per_token_ms DOUBLE, max_gap_ms DOUBLE, tokens INTEGER)"
 _EXCHANGE: Final = (
-    "STRUCT(upstream VARCHAR, version VARCHAR, outcome VARCHAR, dropped VARCHAR, error VARCHAR, bad BOOLEAN, "
-    f"status SMALLINT, headers {_HEADERS}, {_BODY}, timing_ms {_TIMING}, stream {_STREAM})"
+    "STRUCT(upstream VARCHAR, version VARCHAR, fingerprint VARCHAR, outcome VARCHAR, dropped VARCHAR, error VARCHAR, "
+    f"bad BOOLEAN, status SMALLINT, headers {_HEADERS}, {_BODY}, timing_ms {_TIMING}, stream {_STREAM})"
 )
 
 
@@ -50,8 +50,8 @@ PAIRS: Final[Mapping[str, str]] = {
 
 # The parts of a line that columns are made of: all but bodies and headers, which are most of it; and those alone.
 _LEAN_EXCHANGE: Final = (
-    "STRUCT(upstream VARCHAR, version VARCHAR, outcome VARCHAR, dropped VARCHAR, error VARCHAR, bad BOOLEAN, "
-    f"status SMALLINT, body_bytes BIGINT, timing_ms {_TIMING}, stream {_STREAM})"
+    "STRUCT(upstream VARCHAR, version VARCHAR, fingerprint VARCHAR, outcome VARCHAR, dropped VARCHAR, error VARCHAR, "
+    f"bad BOOLEAN, status SMALLINT, body_bytes BIGINT, timing_ms {_TIMING}, stream {_STREAM})"
 )
 WITHOUT_BODIES: Final[Mapping[str, str]] = {
     **PAIRS,

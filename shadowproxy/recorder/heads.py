@@ -60,8 +60,9 @@ def fields_of(head: bytes) -> list[Field]:
     return [_known[line] for line in lines[1:] if line]
 
 
-# What stands at the beginning of an exchange in a line, where no error is told: by role, outcome, status, bad.
-Fronts = dict[tuple[int, int, int, bool], bytes]
+# What stands at the beginning of an exchange in a line, where no error is told: by role, outcome, status, bad and
+# fingerprint.
+Fronts = dict[tuple[int, int, int, bool, str | None], bytes]
 
 
 class AnswerHead(NamedTuple):
@@ -71,6 +72,7 @@ class AnswerHead(NamedTuple):
     compared: tuple[tuple[str, str], ...]  # what comparison may look at
     stored: list[tuple[str, str]]
     coding: str  # Content-Encoding
+    server: str | None
     fronts: Fronts  # those that were written
 
 
@@ -89,6 +91,7 @@ class AnswerHeads(dict[bytes, AnswerHead]):
             tuple([(field.name, field.value) for field in fields if field.key in self._compared]),
             [(field.name, field.value) for field in fields if field.key in self._stored],
             values_of(fields, "content-encoding"),
+            value_of(fields, "server"),
             {},
         )
         if len(head) <= _REMEMBERED_HEAD_BYTES:

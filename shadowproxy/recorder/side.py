@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from shadowproxy.compare import Answer, Assessed, assess
 from shadowproxy.compare.lift import Form
@@ -20,11 +20,14 @@ from shadowproxy.pairlog.record import (
 )
 from shadowproxy.recorder import heads
 from shadowproxy.recorder.coding import Decoded, decode
+from shadowproxy.recorder.fingerprint import fingerprint
 from shadowproxy.recorder.heads import AnswerHead
 from shadowproxy.recorder.plan import Plan, RoutePlan
 from shadowproxy.recorder.redact import EMPTY, Redacted
 from shadowproxy.recorder.stream import stream_of
 from shadowproxy.wire import frames
+
+_REMEMBERED_FRONTS: Final = 64  # of one head
 
 
 def stored_body(raw: bytes, decoded: Decoded, shown: Redacted | None, limit: int, raw_truncated: bool) -> StoredBody:
@@ -144,14 +147,18 @@ class Side:
     def _front(self) -> bytes:
         exchange, bad = self.exchange, self.assessed.bad
         role, outcome, status, error = exchange.role, exchange.outcome, exchange.status, exchange.error
-        front = None if error else self.head.fronts.get((role, outcome, status, bad))
+        said = fingerprint(self.head.server, self.value) if outcome == COMPLETE and not bad else None
+        fronts = self.head.fronts
+        front = None if error else fronts.get((role, outcome, status, bad, said))
         if front is None:
             named = self.plan.upstreams[role]
             why = heads.text(error) or None
             stored = self.head.stored
-            front = opened(exchange_front(*named, OUTCOMES[outcome], None, why, bad, status or None, stored))
+            front = opened(exchange_front(*named, OUTCOMES[outcome], None, why, bad, status or None, stored, said))
             if not error:
-                self.head.fronts[role, outcome, status, bad] = front
+                if len(fronts) >= _REMEMBERED_FRONTS:
+                    fronts.clear()
+                fronts[role, outcome, status, bad, said] = front
         return front
 
     def _body(self) -> StoredBody:

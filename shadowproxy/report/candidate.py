@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from shadowproxy.report import figures, gates, hints, ruling, sentences
+from shadowproxy.report import figures, fingerprints, gates, hints, ruling, sentences
 from shadowproxy.report.case import Case
 from shadowproxy.report.counting import ROUTE, Counted
 from shadowproxy.report.query import Cell
@@ -88,6 +88,8 @@ def _draft(case: Case, heard_us: int | None) -> Candidate:
         slices_looked_at=looked_at,
         timeline=rows.timelines.get(cell, []),
         versions=_versions(case),
+        fingerprints=fingerprints.by_role(rows.fingerprints.get(cell, [])),
+        mixed=fingerprints.mixed(rows.fingerprints.get(cell, [])),
         rules=span.rules or [],
         protocols=rows.protocols.get(cell, {}),
         decision_is_known=span.unpredicted == 0,

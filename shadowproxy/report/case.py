@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from shadowproxy.report import counting, figures, gates, ruling
+from shadowproxy.report import counting, figures, fingerprints, gates, ruling
 from shadowproxy.report.counting import Counted
 from shadowproxy.report.figures import Measured
 from shadowproxy.report.gates import Given
@@ -86,6 +86,7 @@ def of(trial: Trial, rows: Rows, wishes: Wishes, given: Given) -> Case:
         coverage.estimate,
         twin_covers=trial.twin_covers,
         rules_changed=cell in rows.changed_rules,
+        is_mixed=bool(fingerprints.mixed(rows.fingerprints.get(cell, []))),
         has_labels=counted.whole.total("labelled") > 0,
     )
     ruled = ruling.rule(given, counted, facts, wishes.terms, final=wishes.final)

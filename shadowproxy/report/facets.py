@@ -17,6 +17,7 @@ CREATE OR REPLACE TABLE facets AS
 SELECT candidate, trial, coalesce(route, '') AS route, protocol, warmup,
   coalesce(epoch_us(ts) >= open_from_us, false) AS is_open, origin,
   production_upstream, production_version, shadow_version, twin_version, rules,
+  production_fingerprint, shadow_fingerprint, twin_fingerprint,
   shadow_outcome, shadow_status, coalesce(production_bad, false) AS production_bad, censored,
   CASE WHEN coalesce(result NOT IN ('same', 'different'), true) THEN coalesce(reason, 'unknown') END
     AS incomparable_reason,

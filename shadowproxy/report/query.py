@@ -10,6 +10,7 @@ from shadowproxy.report.facets import COUNTS
 from shadowproxy.stats.quantiles import NAMES
 
 EXAMPLES: Final = 3
+MOST_FINGERPRINTS: Final = 50
 
 _STREAMS: Final = """
 SELECT candidate, trial, {role!r},
@@ -40,6 +41,16 @@ FROM (SELECT facets.*, production FROM facets LEFT JOIN commonest USING (candida
 _CHANGED_RULES: Final = """
 SELECT DISTINCT candidate, trial FROM facets WHERE NOT warmup AND rules <> ''
 GROUP BY candidate, trial, route HAVING count(DISTINCT rules) > 1
+"""
+
+# Of the pairs that count, by route: behind one upstream each may be answered by another model.
+_FINGERPRINTS: Final = f"""
+SELECT candidate, trial, route, role, said FROM (
+  SELECT candidate, trial, route, 'production' AS role, production_fingerprint AS said FROM facets WHERE {COUNTS}
+  UNION SELECT candidate, trial, route, 'shadow', shadow_fingerprint FROM facets WHERE {COUNTS}
+  UNION SELECT candidate, trial, route, 'twin', twin_fingerprint FROM facets WHERE {COUNTS})
+WHERE said IS NOT NULL
+QUALIFY row_number() OVER (PARTITION BY candidate, trial, route, role ORDER BY said) <= {{most}} ORDER BY ALL
 """
 
 _HISTOGRAM: Final = f"""
@@ -159,6 +170,11 @@ def streams(con: duckdb.DuckDBPyConnection) -> dict[Cell, dict[str, tuple[Any, .
         for candidate, trial, of, *row in con.execute(sql).fetchall():
             found.setdefault((candidate, trial), {})[of] = tuple(row)
     return found
+
+
+def fingerprints(con: duckdb.DuckDBPyConnection) -> dict[Cell, list[tuple[str, str, str]]]:
+    """(route, role, what an answer said of the software that made it), each once, so many of a role at most."""
+    return _grouped(con.execute(_FINGERPRINTS.format(most=MOST_FINGERPRINTS)).fetchall())
 
 
 def histogram(con: duckdb.DuckDBPyConnection, what: str) -> dict[Cell, dict[str, int]]:

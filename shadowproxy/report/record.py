@@ -313,6 +313,8 @@ class Candidate(_Record, frozen=True, kw_only=True):
     slices_looked_at: int = 0  # slices and routes × metrics that e-BH flagged among
     timeline: list[Moment] = []
     versions: dict[str, list[str]]
+    fingerprints: dict[str, list[str]] = {}  # by role, what answers said of the software that made them
+    mixed: dict[str, list[str]] = {}  # of that, where one upstream said two things
     rules: list[str]
     protocols: dict[str, int]
     decision_is_known: bool  # false: no prediction is configured, so any compared difference is another decision

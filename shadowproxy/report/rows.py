@@ -44,6 +44,7 @@ class Rows:
     counted: Mapping[Cell, Counted]
     spans: Mapping[Cell, Span]
     changed_rules: set[Cell]
+    fingerprints: Mapping[Cell, list[tuple[str, str, str]]]
     latencies: Mapping[Cell, Latencies]
     streams: Mapping[Cell, Mapping[str, tuple[Any, ...]]]
     versus: Mapping[Cell, Mapping[str, Evidence]]
@@ -82,6 +83,7 @@ def ask(
         counted=counted,
         spans=query.spans(con),
         changed_rules=query.changed_rules(con),
+        fingerprints=query.fingerprints(con),
         latencies=timed,
         streams=query.streams(con) if any(found.whole.total("first_token_timed") for found in counted.values()) else {},
         versus=against.versus(con, counted, wishes.bucket_s),

@@ -42,7 +42,14 @@ def rule(given: Given, counted: Counted, facts: Facts, terms: Terms, *, final: b
 
 
 def facts_of(
-    span: Span, counted: Counted, coverage: float | None, *, twin_covers: bool, rules_changed: bool, has_labels: bool
+    span: Span,
+    counted: Counted,
+    coverage: float | None,
+    *,
+    twin_covers: bool,
+    rules_changed: bool,
+    is_mixed: bool,
+    has_labels: bool,
 ) -> Facts:
     whole = counted.whole
     versions = (span.production_versions or [], span.shadow_versions or [], span.twin_versions or [])
@@ -56,7 +63,7 @@ def facts_of(
         has_labels=has_labels,
         is_live=span.origin in (LIVE, None),
         is_warming_up=span.warmup > 0,
-        mixed_versions=any(len(seen) > 1 for seen in versions),
+        mixed_versions=is_mixed or any(len(seen) > 1 for seen in versions),
         rules_changed=rules_changed,
     )
 

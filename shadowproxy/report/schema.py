@@ -13,8 +13,8 @@ from typing import Final
 _TIMING: Final = "STRUCT(start DOUBLE, connect DOUBLE, sent DOUBLE, first_byte DOUBLE, total DOUBLE, stalled DOUBLE)"
 _STREAM: Final = "STRUCT(first_token_ms DOUBLE, per_token_ms DOUBLE, tokens INTEGER)"
 _EXCHANGE: Final = (
-    "STRUCT(upstream VARCHAR, version VARCHAR, outcome VARCHAR, dropped VARCHAR, error VARCHAR, bad BOOLEAN, "
-    f"status SMALLINT, body_bytes BIGINT, timing_ms {_TIMING}, stream {_STREAM})"
+    "STRUCT(upstream VARCHAR, version VARCHAR, fingerprint VARCHAR, outcome VARCHAR, dropped VARCHAR, error VARCHAR, "
+    f"bad BOOLEAN, status SMALLINT, body_bytes BIGINT, timing_ms {_TIMING}, stream {_STREAM})"
 )
 _COMPARISON: Final = (
     "STRUCT(result VARCHAR, reason VARCHAR, agrees BOOLEAN, items BIGINT, items_disagreeing BIGINT, "

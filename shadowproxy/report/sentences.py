@@ -27,6 +27,7 @@ PASSED: Final = "No gate shows {new} worse than {old}. This does not say that it
 CHOSEN: Final = "This holds only if {what} chosen before looking."
 BEST_OF: Final = "A PASS bounds the risk of one candidate; that the best of several was chosen is not covered by any."
 STALE_S: Final = 300.0
+MOST_PARTS: Final = 6  # of what one side said of itself
 _FULL_LOAD: Final = 0.9
 
 # What FAIL says of each metric; `{x}` is the estimate; interval and limit follow.
@@ -258,6 +259,11 @@ def _of_the_log(c: Candidate, scope: Scope, rules_changed: bool) -> list[str]:
     for role, versions in c.versions.items():
         if len(versions) > 1:
             said.append(f"Mixed versions of {role} in one trial: {', '.join(map(plain, versions))}.")
+    for role, parts in c.mixed.items():
+        said.append(
+            f"Answers of {role} name several versions within one trial: {', '.join(map(plain, parts[:MOST_PARTS]))}. "
+            f"`shadowproxy restart {name}` begins it anew."
+        )
     if rules_changed:
         said.append("The rules of comparison changed within the trial.")
     if c.losses is not None:

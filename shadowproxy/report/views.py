@@ -88,7 +88,10 @@ def _create_view(
     parts, bad = [], 0
     if of_columns:
         con.execute(f"SET VARIABLE {name}_files = ?", [engine.lasting_names(con, of_columns)])
-        parts.append(f"SELECT {names} FROM {_columns_of(con, f'{name}_files')}")
+        found = _columns_of(con, f"{name}_files")
+        if set(exprs) - _names(con, f"{name}_files"):  # all are an older version's
+            found = f"(SELECT * FROM {found} UNION ALL BY NAME SELECT {columns.ADDED} WHERE false)"
+        parts.append(f"SELECT {names} FROM {found}")
     if of_lines or not of_columns:
         made = str(engine.scratch(con) / f"{name}.parquet")
         marks = f"{is_valid} AS is_valid, NOT {is_passed_over} AS is_row"
@@ -113,6 +116,12 @@ def _columns_of(con: duckdb.DuckDBPyConnection, variable: str) -> str:
     ).fetchone()
     union = ", union_by_name = true" if sets is not None and sets[0] > 1 else ""
     return f"read_parquet(getvariable('{variable}'), hive_partitioning = false{union})"
+
+
+def _names(con: duckdb.DuckDBPyConnection, variable: str) -> set[str]:
+    """The columns that any of the files has."""
+    found = con.execute(f"SELECT DISTINCT name FROM parquet_schema(getvariable('{variable}'))").fetchall()
+    return {name for (name,) in found}
 
 
 def _by_form(files: Sequence[Path]) -> tuple[list[Path], list[Path]]:

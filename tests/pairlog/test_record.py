@@ -50,7 +50,8 @@ def test_a_pairs_line_in_full() -> None:
         ("body_encoding", "not_stored"), ("body_bytes", 9), ("body_truncated", False),
     ]  # fmt: skip
     assert list(got["production"].items()) == [
-        ("upstream", "v1"), ("version", "1.0"), ("outcome", "complete"), ("dropped", None), ("error", None),
+        ("upstream", "v1"), ("version", "1.0"), ("fingerprint", None), ("outcome", "complete"), ("dropped", None),
+        ("error", None),
         ("bad", False), ("status", 200), ("headers", [["A", "b"]]), ("body", "abc"), ("body_encoding", "utf8"),
         ("body_bytes", 3), ("body_truncated", False),
         ("timing_ms", {"start": 0.1, "connect": 0.0, "sent": 1.0, "first_byte": 5.0, "total": 11.0, "stalled": 0.0}),

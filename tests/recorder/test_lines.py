@@ -55,7 +55,7 @@ def test_lines_that_are_there_already_are_not_made_again() -> None:
 def test_a_line_carries_its_result_for_the_counters() -> None:
     pair = f.pair(f.exchange(), f.candidate(0), f.candidate(1, b'{"label":"b"}'))
     made = lines_of(plan_of(), pair, SRC, Ids().next)
-    assert [line[:1] + line[2:] for line in made] == [("v2", "same", True), ("v3", "different", False)]
+    assert [line[:1] + line[2:4] for line in made] == [("v2", "same", True), ("v3", "different", False)]
     assert all(isinstance(line, Line) for line in made)
 
 
@@ -159,6 +159,7 @@ def test_an_exchange_in_full() -> None:
     assert line["production"] == {
         "upstream": "v1",
         "version": "1.0",
+        "fingerprint": None,
         "outcome": "complete",
         "dropped": None,
         "error": None,
@@ -352,7 +353,8 @@ PAIR = [
 ]
 REQUEST = ["method", "target", "headers", "body", "body_encoding", "body_bytes", "body_truncated"]
 EXCHANGE = [
-    *("upstream", "version", "outcome", "dropped", "error", "bad", "status", "headers", "body", "body_encoding"),
+    *("upstream", "version", "fingerprint", "outcome", "dropped", "error", "bad", "status", "headers", "body"),
+    "body_encoding",
     *("body_bytes", "body_truncated", "timing_ms", "stream"),
 ]
 COMPARISON = (

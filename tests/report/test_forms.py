@@ -149,6 +149,18 @@ def test_segments_with_other_columns_are_united_by_name(forms: dict[str, Path], 
     assert document(folder) == document(forms["lines"])
 
 
+def test_segments_of_before_fingerprints_are_read(forms: dict[str, Path], tmp_path: Path) -> None:
+    folder = tmp_path / "log"
+    shutil.copytree(forms["columns"], folder)
+    with database.opened(512 << 20, 1) as con:
+        for name in folder.glob("pairs-*.parquet"):
+            older = "SELECT * EXCLUDE (production_fingerprint, shadow_fingerprint, twin_fingerprint)"
+            con.execute(f"COPY ({older} FROM '{name}') TO '{name}.2' (FORMAT parquet)")
+            name.with_suffix(".parquet.2").rename(name)
+    assert document(folder) == document(forms["lines"])
+    assert [pair["production"]["fingerprint"] for pair in pairs_of(find([str(folder)]), "p1-3")] == [None, None]
+
+
 def test_a_segment_that_becomes_columns_while_it_is_read_is_read_as_columns(
     forms: dict[str, Path], tmp_path: Path
 ) -> None:

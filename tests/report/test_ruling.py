@@ -189,6 +189,38 @@ def test_versions_and_rules_that_change_make_it_inconclusive(tmp_path: Path) -> 
     assert figures_on(log.write(), gates=TOLERANT).verdict == "PASS"
 
 
+def triton(version: str, model: str = "m") -> dict[str, Any]:
+    return answer(fingerprint=f"model_version of {model}={version}; server=TritonServer")
+
+
+@pytest.mark.parametrize(
+    ("later", "reason"),
+    [
+        ({"shadow": triton("2")}, "mixed_versions"),
+        ({"production": triton("2")}, "mixed_versions"),
+        ({"shadow": triton("1")}, None),
+        ({"shadow": triton("2", "other")}, None),  # another model, which has one version too
+        ({"shadow": triton("2"), "route": "rank"}, None),  # another route, behind which is another model
+        ({"shadow": triton("2"), "warmup": True}, None),
+        ({"shadow": answer(fingerprint="server=TritonServer")}, None),  # says nothing of a model
+        ({"shadow": answer()}, None),
+    ],
+)
+def test_answers_that_name_two_versions_make_it_inconclusive(
+    later: dict[str, Any], reason: str | None, tmp_path: Path
+) -> None:
+    log = logged(tmp_path / "log", 3000, ledger=False, production=triton("1"), shadow=triton("1"))
+    log.pair(**{"production": triton("1"), **later}, times=100)
+    balance(log, 3100)
+    found = figures_on(log.write(), gates=TOLERANT)
+    assert (found.reason, found.verdict) == (reason, "INCONCLUSIVE" if reason else "PASS")
+    assert found.fingerprints["shadow"][0] == "model_version of m=1; server=TritonServer" or reason
+    if reason:
+        assert list(found.mixed.values()) == [["model_version of m=1", "model_version of m=2"]]
+        said = " ".join(report_on(log.root, gates=TOLERANT).hints)
+        assert "name several versions within one trial: model_version of m=1, model_version of m=2." in said
+
+
 def test_gates_that_reject_production_itself_judge_nobody(tmp_path: Path) -> None:
     # The twin is half as fast again as production, and so is the candidate.
     path = logged(tmp_path / "log", twin=answer(ms=15), shadow=answer(ms=15)).write()

@@ -31,6 +31,7 @@ def answer(
     bad: bool = False,
     upstream: str | None = None,
     version: str = "",
+    fingerprint: str | None = None,
     body: str | None = '{"label": "a"}',
     body_encoding: str = "utf8",
     error: str | None = None,
@@ -44,6 +45,7 @@ def answer(
     return {
         "upstream": upstream,
         "version": version,
+        "fingerprint": fingerprint,
         "outcome": outcome,
         "dropped": dropped,
         "error": error,

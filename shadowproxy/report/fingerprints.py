@@ -1,0 +1,33 @@
+"""What answers said of the software that made them: by role, and where one upstream said two things in a trial.
+
+The recorder writes `name=value` parts (`recorder.fingerprint`). Two values of one name on one route are two versions;
+an answer that says nothing of a name says nothing against it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+_SEPARATOR = "; "
+
+
+def by_role(said: Iterable[tuple[str, str, str]]) -> dict[str, list[str]]:
+    """Each of (route, role, fingerprint) once, by role."""
+    found: dict[str, dict[str, None]] = {}
+    for _, role, fingerprint in said:
+        found.setdefault(role, {})[fingerprint] = None
+    return {role: list(ones) for role, ones in found.items()}
+
+
+def mixed(said: Iterable[tuple[str, str, str]]) -> dict[str, list[str]]:
+    """By role, the parts of which a route has seen two values."""
+    seen: dict[tuple[str, str, str], dict[str, None]] = {}
+    for route, role, fingerprint in said:
+        for part in fingerprint.split(_SEPARATOR):
+            name, _, value = part.partition("=")
+            seen.setdefault((role, route, name), {})[value] = None
+    found: dict[str, dict[str, None]] = {}
+    for (role, _, name), values in seen.items():
+        if len(values) > 1:
+            found.setdefault(role, {}).update(dict.fromkeys(f"{name}={value}" for value in values))
+    return {role: list(parts) for role, parts in found.items()}
