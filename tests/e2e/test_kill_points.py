@@ -1,0 +1,169 @@
+"""SIGKILL at points drawn by lot while requests are under way: of a worker, the recorder, the parent, of everything.
+
+After each the log is readable, what is missing in it is what the dead had not handed over, nothing is in it twice, and
+the proxy serves again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import statistics
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.accounts import Account, Asking, Era, Seen, settle
+from tests.e2e.test_kill import report
+from tests.support.ledger import Log, assert_laws
+from tests.support.load import reaches
+from tests.support.proxy import Proxy
+from tests.support.until import until
+from tests.support.upstream import Upstream
+
+ROLES = ("worker", "recorder", "supervisor", "everything")
+CLIENTS = 4
+MOST = 300  # answers before a kill
+EXPECTED = "worker|recorder|admin|child|exit|died|killed|restart"
+USUAL_S = 2.0  # of a restart, where the machine does nothing else
+PATIENCE_S = 20.0
+
+
+@dataclass
+class Series:
+    """Kills one after the other over one log."""
+
+    lot: random.Random
+    proxy: Proxy
+    seen: dict[str, Seen]
+    account: Account = field(default_factory=Account)
+    restarts_s: list[float] = field(default_factory=list)
+    torn: int = 0
+    era: Era = field(default_factory=lambda: Era(int(time.time() * 1000)))
+    asked: int = 0
+
+    def point(self, role: str) -> None:
+        """Load, one kill somewhere in it, and where anybody is left to serve, load again."""
+        if self.proxy.process is None:
+            self.era = Era(int(time.time() * 1000))
+            self._restart()
+        asking = self._ask()
+        until(reaches(asking, self.lot.randint(1, MOST)), what="the point of the kill", step_s=0.0005)
+        since, lives = time.monotonic(), self._lives(role)
+        getattr(self, f"_kill_{role}")()
+        if self.proxy.process is not None:
+            answered = asking.count
+            until(lambda: asking.count > answered + 20, what=f"answers after the death of the {role}")
+            asking.stop()
+            until(lambda: self._lives(role) > lives, what=f"the {role}'s successor")
+            self.restarts_s.append(time.monotonic() - since)
+        asking.stop()
+        asking.wait()
+        self.asked += len(asking.sent)
+        if self.proxy.process is None:
+            self._settle()
+
+    def _ask(self) -> Asking:
+        asking = Asking(self.proxy.address, clients=CLIENTS, first=self.asked * 2 + 1)
+        self.era.asking.append(asking)
+        return asking
+
+    def _restart(self) -> None:
+        since = time.monotonic()
+        self.proxy.start()
+        self.restarts_s.append(time.monotonic() - since)
+
+    def _lives(self, role: str) -> int:
+        return sum(event.get("event") == f"{role}.ready" for event in self.proxy.events())
+
+    def _kill_worker(self) -> None:
+        pid = self.lot.choice(until(lambda: self.proxy.pids("worker"), what="a worker"))
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        os.kill(pid, signal.SIGKILL)
+        self.era.kills.append((time.time(), int(words[words.index(b"--slot") + 1])))
+
+    def _kill_recorder(self) -> None:
+        os.kill(until(lambda: self.proxy.pids("recorder"), what="a recorder")[0], signal.SIGKILL)
+
+    def _kill_supervisor(self) -> None:
+        self.proxy.signal(signal.SIGKILL)
+        assert self.proxy.wait() == -signal.SIGKILL
+        self.proxy.process = None
+
+    def _kill_everything(self) -> None:
+        self.proxy.kill()
+        self.era.killed_at = time.time()
+
+    def end(self) -> None:
+        if self.proxy.process is not None:
+            self.proxy.signal(signal.SIGTERM)
+            assert self.proxy.wait() == 0
+            self.proxy.process = None
+            self._settle()
+
+    def _settle(self) -> None:
+        """What an era left behind: readable, by the laws, and without a gap that nothing explains."""
+        log = assert_laws(self.proxy.pairs, clean=False)
+        assert_report_reads(self.proxy.pairs, log)
+        self.torn = log.torn
+        copies = {name: seen for name, seen in self.seen.items() if name != "production"}
+        found = settle(self.era, log, self.seen["production"], copies)
+        assert found.unexplained == [], found
+        self.account.add(found)
+
+
+def assert_report_reads(folder: Path, log: Log) -> None:
+    done = report(folder)
+    assert done.returncode in (0, 3), done.stderr
+    sources = json.loads(done.stdout)["sources"]
+    said = (sources["pairs"], sources["torn_lines"], sources["bad_lines"])
+    assert said == (len(log.pairs), log.torn, 0)
+
+
+def killed(folder: Path, seed: int, roles: list[str]) -> Series:
+    with ExitStack() as stack:
+        seen = {name: Seen() for name in ("production", "v2", "v3")}
+        models = {name: stack.enter_context(Upstream(handler, keep=64)) for name, handler in seen.items()}
+        ample = {"max_in_flight": 1000, "timeout": "60s"}
+        config = {
+            "workers": 2,
+            "production": {"url": models["production"].url},
+            "candidates": [{"name": name, "url": models[name].url, **ample} for name in ("v2", "v3")],
+            "pairs": {"flush": "1s"},  # the default
+        }
+        proxy = stack.enter_context(Proxy(folder, config, allowed=EXPECTED, start=False))
+        series = Series(random.Random(seed), proxy, seen)
+        for role in roles:
+            series.point(role)
+        series.end()
+        proxy.assert_quiet()
+    return series
+
+
+def test_whoever_is_killed_only_what_was_not_handed_over_is_missing(tmp_path: Path) -> None:
+    series = killed(tmp_path, 1, ["recorder", "worker", "everything"])
+    assert series.account.fates["right"] > 60
+    assert series.account.fates["lost"] <= 2 * CLIENTS, "more than one request for each client of who was killed"
+    assert max(series.restarts_s) < PATIENCE_S, series.restarts_s
+
+
+@pytest.mark.campaign
+@pytest.mark.timeout(1800)
+def test_fifty_kills(tmp_path: Path) -> None:
+    total, restarts, torn = Account(), [], 0
+    for seed in range(5):
+        lot = random.Random(seed)
+        roles = [*ROLES, *ROLES, *lot.choices(ROLES, k=2)]
+        lot.shuffle(roles)
+        series = killed(tmp_path / str(seed), seed, roles)
+        total.add(series.account)
+        restarts += series.restarts_s
+        torn += series.torn
+    usual = statistics.median(restarts)
+    print(f"50 kills: {total}; {torn} torn lines; restarts of {usual:.2f} s, {max(restarts):.2f} s at most")
+    assert usual < USUAL_S, restarts
