@@ -148,7 +148,8 @@ def killed(folder: Path, seed: int, roles: list[str]) -> Series:
 def test_whoever_is_killed_only_what_was_not_handed_over_is_missing(tmp_path: Path) -> None:
     series = killed(tmp_path, 1, ["recorder", "worker", "everything"])
     assert series.account.fates["right"] > 60
-    assert series.account.fates["lost"] <= 2 * CLIENTS, "more than one request for each client of who was killed"
+    # Who came anew may meet the next of two workers that are killed, and then a queue that nobody serves any more.
+    assert series.account.fates["lost"] <= 4 * CLIENTS, series.account
     assert max(series.restarts_s) < PATIENCE_S, series.restarts_s
 
 
