@@ -61,6 +61,10 @@ class Asking(Load):
         self.fates: dict[int, str] = {}
         super().__init__(*args, **more)  # type: ignore[arg-type]
 
+    @property
+    def is_over(self) -> bool:
+        return not any(thread.is_alive() for thread in self._threads)
+
     def _ask(self, client: Client, number: int) -> bool:
         body = b'{"n": %d}' % number
         self.sent[number] = time.time()
@@ -122,7 +126,7 @@ class Account:
     fates: Counter[str] = field(default_factory=Counter)
     logged: int = 0  # pairs
     counted: int = 0  # copies that the ledger says were not made, or not logged
-    lost: int = 0  # pairs that a killed worker had not handed over
+    lost: Counter[str] = field(default_factory=Counter)  # pairs not yet handed over, by who was killed
     oldest_s: float = 0.0  # how long before the kill the oldest of these had come
     unexplained: list[str] = field(default_factory=list)
 
@@ -137,9 +141,10 @@ class Account:
 
     def __str__(self) -> str:
         fates = ", ".join(f"{count:,} {fate}" for fate, count in self.fates.most_common())
+        lost = ", ".join(f"{count:,} with {who}" for who, count in self.lost.items())
         return (
             f"{self.asked:,} requests ({fates}); {self.logged:,} pairs logged, {self.counted:,} copies counted as not"
-            f" made, {self.lost:,} lost with a killed worker, the oldest {self.oldest_s:.2f} s before it;"
+            f" made, {lost or 'none'} lost, the oldest {self.oldest_s:.2f} s before the kill;"
             f" {len(self.unexplained)} unexplained"
         )
 
@@ -241,7 +246,7 @@ class _Settling:
             later = sum(came < at <= killed_at for _, at in self.production.numbers.values())
             if age == math.inf or later > MANY:
                 return False
-        self.account.lost += 1
+        self.account.lost["everything" if killed_at == self.era.killed_at else "a worker"] += 1
         self.account.oldest_s = max(self.account.oldest_s, age)
         return True
 
