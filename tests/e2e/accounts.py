@@ -6,8 +6,9 @@ is *unexplained*, and there must be none.
 
     where a request has no pair of a candidate, and
       its worker ended well      the ledger counts it: excluded, dropped, unlogged
-      its worker was killed      it came within BOUND_S of that: its pair was not yet handed over; or no copy of it was
-                                 sent, and the ledger says so, or would have said so within LEDGER_S
+      its worker was killed      the recorder had not yet acknowledged its pair: all that it had stands in the log
+                                 without a gap (`src`); or no copy of it was sent, and the ledger says so, or would
+                                 have said so within LEDGER_S
       it reached no production   its client saw it end without an answer, or the ledger counts it
     also: no number twice anywhere; no pair and no copy of what was not asked; no right answer that the log calls
     otherwise; no complete answer of a model that never saw the question.
@@ -17,7 +18,6 @@ A production connection belongs to one worker's life, so any pair that came over
 
 from __future__ import annotations
 
-import math
 import time
 from collections import Counter
 from collections.abc import Iterable
@@ -29,9 +29,7 @@ from tests.support.load import Load, returns_the_body
 from tests.support.message import Ended, Malformed
 from tests.support.upstream import Connection, Handler, Request
 
-BOUND_S = 2.0  # twice the default `pairs.flush`: what a kill may cost, on a busy machine too
 LEDGER_S = 7.0  # a worker tells its totals each 5 s
-MANY = 1000  # or so many pairs: a machine that stands still for a while loses no more of them than one that does not
 
 Boot = tuple[int, int]  # worker, boot
 
@@ -167,7 +165,11 @@ class _Settling:
         self.rows = [row for row in log.last_rows().values() if row["boot"] >= era.since_ms]
         self.home = _homes(self.pairs, production)
         self.ends = era.ends({*self.home.values(), *map(_boot, self.rows)})
+        self.last: dict[int, float] = {}  # connection → when production saw the last request on it
+        for connection, at in production.numbers.values():
+            self.last[connection] = max(at, self.last.get(connection, 0.0))
         self._look_at_fates()
+        self._look_for_gaps()
 
     def _look_at_fates(self) -> None:
         for who, seen in {"production": self.production, **self.copies}.items():
@@ -212,11 +214,13 @@ class _Settling:
         for number in missing:
             boot = self.home.get(number)
             if boot in self.ends:
-                if not self._is_told(name, number, boot, told) and not self._is_lost(number, self.ends[boot]):
-                    self.say(f"{number}: came {self._age(number):.2f} s before a worker was killed, no pair of {name}")
+                if not self._is_told(name, number, boot, told):
+                    self._lose(number, self.ends[boot])
             elif boot is not None:
                 well += 1
-            elif number not in self.production.numbers or not self._is_lost(number, self._next_kill(number)):
+            elif (end := self._end_of_its_connection(number)) is not None:
+                self._lose(number, end)
+            else:
                 nowhere += 1
                 unanswered += self.fates[number] == "lost"
         if well > counted:
@@ -233,30 +237,36 @@ class _Settling:
             return False
         if told[boot] > 0:
             told[boot] -= 1
-        elif self._age(number) > LEDGER_S:
+        elif self.ends[boot] - self.sent[number] > LEDGER_S:
             return False
         self.account.counted += 1
         return True
 
-    def _is_lost(self, number: int, killed_at: float) -> bool:
-        """Whether the pair was still in the hands of who was killed then."""
-        came = self.production.numbers[number][1]
-        age = killed_at - came
-        if age > BOUND_S:
-            later = sum(came < at <= killed_at for _, at in self.production.numbers.values())
-            if age == math.inf or later > MANY:
-                return False
+    def _lose(self, number: int, killed_at: float) -> None:
+        """The pair was still in the hands of who was killed then."""
         self.account.lost["everything" if killed_at == self.era.killed_at else "a worker"] += 1
-        self.account.oldest_s = max(self.account.oldest_s, age)
-        return True
+        self.account.oldest_s = max(self.account.oldest_s, killed_at - self.sent[number])
 
-    def _next_kill(self, number: int) -> float:
-        came = self.production.numbers[number][1]
+    def _end_of_its_connection(self, number: int) -> float | None:
+        """The kill that ended a connection of which no pair is in the log; None where it may have lived on."""
+        if number not in self.production.numbers:
+            return None
+        last = self.last[self.production.numbers[number][0]]
         kills = (*(at for at, _ in self.era.kills), self.era.killed_at)
-        return min((at for at in kills if at > came), default=math.inf)
+        return min((at for at in kills if at >= last), default=None)
 
-    def _age(self, number: int) -> float:
-        return self._next_kill(number) - self.production.numbers[number][1]
+    def _look_for_gaps(self) -> None:
+        """A worker numbers its pairs, and the recorder acknowledges them in this order: none is passed over."""
+        logged: dict[Boot, set[int]] = {}
+        for per in self.pairs.values():
+            for pair in per.values():
+                worker, boot, seq = pair["src"]
+                logged.setdefault((worker, boot), set()).add(seq)
+        for boot, numbers in logged.items():
+            if len(numbers) != max(numbers):
+                self.say(
+                    f"worker {boot}: {max(numbers) - len(numbers)} pairs are missing before the last one in the log"
+                )
 
     def _count_requests(self, name: str, rows: list[Row]) -> None:
         """As many requests as the clients sent to the workers that ended well."""

@@ -67,7 +67,8 @@ class Bench:
             "pairs": {"flush": "200ms", "rotate": {"size": "8GiB"}},  # the test reads lines
         }
         self.era = Era(int(time.time() * 1000))
-        self.proxy = stack.enter_context(Proxy(folder, config, allowed=EXPECTED))
+        self.proxy = stack.enter_context(Proxy(folder, config, allowed=EXPECTED, start=False))
+        self.proxy.start(ready_within_s=600)
         self.relays["client"] = stack.enter_context(Relay(self.proxy.address))
 
     def meet(self, asking: Asking, place: str, name: str, direction: Direction, answers: int) -> None:
@@ -115,32 +116,34 @@ def accounted(folder: Path, seed: int, total: int, every: int, answers: int) -> 
         account = bench.settle(log)
     assert account.asked == total
     for name in ("v2", "v3"):
-        told = by(metrics, "mirrored_total", "candidate")[name,]
-        assert_told(told, log.total(name, "finished"), total, exactly=not bench.era.kills)
-    assert_told(by(metrics, "requests_total")[()], log.total("v3", "requests"), total, exactly=not bench.era.kills)
+        assert_told(by(metrics, "mirrored_total", "candidate")[name,], bench.era, log, name, "finished")
+    assert_told(by(metrics, "requests_total")[()], bench.era, log, "v3", "requests")
     return account
+
+
+def assert_told(told: int, era: Era, log: Log, candidate: str, figure: str) -> None:
+    """The metrics are the ledger's totals of the workers that ended well, and more only where one was killed."""
+    newest = {worker: max(row["boot"] for row in log.ledger if row["worker"] == worker) for worker in (0, 1)}
+    well = Log(ledger=[row for row in log.ledger if row["boot"] == newest[row["worker"]]]).total(candidate, figure)
+    assert well <= told <= len(era.sent)
+    assert told == well or era.kills
 
 
 def _requests(proxy: Proxy) -> int:
     return sum(row["requests"] for of in proxy.status()["ledger"] for row in of["rows"])
 
 
-def assert_told(told: int, ledger: int, asked: int, *, exactly: bool) -> None:
-    """What the metrics tell is what the log's ledger says; of a worker that was killed they may know more."""
-    assert ledger <= told <= asked
-    assert told == ledger or not exactly
-
-
 def test_nothing_is_unexplained_whatever_breaks_and_whoever_dies(tmp_path: Path) -> None:
-    account = accounted(tmp_path, 1, total=2500, every=200, answers=20)
+    account = accounted(tmp_path, 1, total=2000, every=160, answers=20)
     print(account)
-    assert account.unexplained == [], account
+    assert account.unexplained == []
 
 
 @pytest.mark.campaign
 @pytest.mark.timeout(3 * 3600)
-def test_a_million_requests_or_as_many_as_there_is_time_for(tmp_path: Path) -> None:
+def test_a_million_requests_or_as_many_as_there_is_time_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`ACCOUNT_MINUTES` is the time, 20 by default."""
+    monkeypatch.setattr("tests.support.until.LEAST_S", 600.0)  # a long run must bear a machine that stands still
     deadline = time.monotonic() + MINUTES * 60
     sum_ = Account()
     for seed in range(MILLION // BATCH):
@@ -149,6 +152,6 @@ def test_a_million_requests_or_as_many_as_there_is_time_for(tmp_path: Path) -> N
         folder = tmp_path / str(seed)
         sum_.add(accounted(folder, seed, total=BATCH, every=500, answers=50))
         print(sum_)
-        assert sum_.unexplained == [], sum_
+        assert sum_.unexplained == []
         for file in (folder / "pairs").iterdir():
             file.unlink()

@@ -30,6 +30,7 @@ ROLES = ("worker", "recorder", "supervisor", "everything")
 CLIENTS = 4
 MOST = 300  # answers before a kill
 EXPECTED = "worker|recorder|admin|child|exit|died|killed|restart"
+BOUND_S = 2.0  # twice the default `pairs.flush`, for a recorder that is a little late
 USUAL_S = 2.0  # of a restart, where the machine does nothing else
 PATIENCE_S = 20.0
 
@@ -113,7 +114,8 @@ class Series:
         self.torn = log.torn
         copies = {name: seen for name, seen in self.seen.items() if name != "production"}
         found = settle(self.era, log, self.seen["production"], copies)
-        assert found.unexplained == [], found
+        assert found.unexplained == []
+        assert found.oldest_s < BOUND_S, found
         self.account.add(found)
 
 
