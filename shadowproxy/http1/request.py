@@ -163,6 +163,8 @@ def _request_line(head: RequestHead) -> None:
         head.old = True
     if head.method == b"CONNECT":
         raise Refused(501, "not_implemented", "CONNECT is not offered here.")
+    if b"\n" in target:  # to llhttp a request line of HTTP/0.9, and the rest of ours a field of its own
+        raise bad_request("The request line has a line feed in it.")
     if b"#" in target:
         raise bad_request("The request's target has a fragment.")
     if target[0] == 0x2F:  # "/"

@@ -49,6 +49,12 @@ def _lines() -> list[Case]:
         ("tab-before-version", b"GET /\tHTTP/1.1", BAD, "RFC 9112 §3"),
         ("vertical-tab", b"GET\x0b/ HTTP/1.1", BAD_OR_UNKNOWN, "RFC 9112 §3"),
         ("cr-in-line", b"GET /\r HTTP/1.1", BAD_VERSION, "RFC 9112 §2.2: a bare CR"),
+        (
+            "lf-and-a-field-behind",
+            b"GET /\nX: HTTP/1.1",
+            BAD,
+            "RFC 9112 §2.2: llhttp takes it for HTTP/0.9 and a field X",
+        ),
         ("no-target", b"GET HTTP/1.1", BAD_VERSION, "RFC 9112 §3"),
         ("empty-target", b"GET  HTTP/1.1", BAD, "RFC 9112 §3.2"),
         ("no-version", b"GET /", BAD_VERSION, "HTTP/0.9 has no fields, and is not spoken"),

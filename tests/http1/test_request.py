@@ -240,6 +240,8 @@ REFUSED: list[tuple[bytes, tuple[int, str]]] = [
         BAD,
     ),
     (head(b"\x16\x03\x01\x02\x00\x01", HOST), BAD),
+    (head(b"GET /a\nX: HTTP/1.1", HOST), BAD),  # llhttp: a request of HTTP/0.9 and a field X
+    (head(b"GET http://a.test/a\nX: HTTP/1.1", HOST), BAD),
 ]
 
 
