@@ -359,17 +359,20 @@ class Worker:
     # -- the end -----------------------------------------------------------------------------------------------------
 
     async def drain(self, delay_s: float, grace_s: float, *, last: bool = False) -> None:
-        """Serve on for `delay_s`, then stop accepting and finish what is in flight, pairs too, in `grace_s` at most.
+        """Serve on for `delay_s`, then finish what is in flight, pairs too, in `grace_s` at most.
 
-        `last`: nobody goes on accepting at these sockets.
+        `last`: nobody goes on accepting at these sockets, so this worker does for `delay_s`. Otherwise it stops at
+        once, and serves who is connected.
         """
         self.draining = True
+        if not last:
+            self._stop_accepting()
         await asyncio.sleep(delay_s)
         if last:
             for _, sock in self._servers:
                 turn_away(sock)
             await asyncio.sleep(LAST_ARRIVALS_S)
-        self._stop_accepting()
+            self._stop_accepting()
         deadline = self.loop.time() + grace_s
         while True:
             for connection in list(self.connections):

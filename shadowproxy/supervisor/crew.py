@@ -42,6 +42,7 @@ class Crew:
         """`snapshot` gives the generation and the bytes that a new life begins with, `arguments` what its role adds."""
         self.seats = tuple(seats)
         self.hurry = False  # set to give up all waiting
+        self.delay_s = 0.0  # how long a life that is succeeded serves on: its clients learn that it leaves
         self.orphan_s = patience.start  # how long a child that lost its control socket may drain by itself
         self._launcher = launcher
         self._patience = patience
@@ -189,7 +190,7 @@ class Crew:
         seat.lives += 1
         seat.retiring.append(old)
         self._due_to_die[old] = now + self.orphan_s + self._patience.farewell
-        old.drain(0.0, self.orphan_s)
+        old.drain(self.delay_s, self.orphan_s - self.delay_s)
         self._events("info", f"{seat.role}.renewed", slot=seat.slot, pid=successor.pid, was=old.pid)
         # It may have begun with an older configuration than the one that is in force by now.
         self._on_message(seat, successor, Ready(successor.pid, seat.role, seat.slot, successor.boot))

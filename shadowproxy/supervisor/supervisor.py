@@ -282,6 +282,7 @@ class Supervisor:
 
     def _expect_orphans_for(self) -> None:
         limits = self._configuration.current.limits
+        self._crew.delay_s = limits.drain_delay
         self._crew.orphan_s = limits.drain_delay + limits.drain
 
     def _warn_if_lowered(self, files: int) -> None:

@@ -74,7 +74,7 @@ class Hush(_Message, frozen=True, tag=True):
 
 
 class Drain(_Message, frozen=True, tag=True):
-    delay_s: float  # go on accepting for so long
+    delay_s: float  # serve on for so long; only the last one at a socket also accepts
     grace_s: float  # then finish what is in flight for at most so long
     last: bool = False  # nobody succeeds this worker at its socket
 

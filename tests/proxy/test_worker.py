@@ -414,6 +414,29 @@ def test_a_drain_ends_idle_connections_and_waits_for_busy_ones() -> None:
     under_uvloop(body)
 
 
+def test_who_is_connected_to_a_worker_that_was_succeeded_may_ask_once_more() -> None:
+    """A request that crosses the end of its idle connection would be lost; who comes anew is the successor's."""
+
+    async def body() -> None:
+        loop = asyncio.get_running_loop()
+        async with Serving(_ok) as serving:
+            kept = serving.client(GET)
+            assert (await loop.sock_recv(kept, 65536)).startswith(b"HTTP/1.1 200 OK\r\n")
+            task = asyncio.create_task(serving.worker.drain(0.5, 5.0))
+            await asyncio.sleep(0)
+            fresh = serving.client(GET)
+            await loop.sock_sendall(kept, GET)
+            got = await serving.read(kept)
+            assert got.startswith(b"HTTP/1.1 200 OK\r\n")
+            assert b"\r\nConnection: close\r\n" in got
+            await task
+            with pytest.raises(BlockingIOError):
+                fresh.recv(1)
+            fresh.close()
+
+    under_uvloop(body)
+
+
 def test_a_drain_ends_when_its_time_is_up() -> None:
     async def body() -> None:
         asked, ended = asyncio.Event(), asyncio.Event()
