@@ -143,6 +143,32 @@ async def test_a_stranger_s_text_is_text(
 
 
 @needs_chromium
+async def test_what_was_said_of_a_trial_that_is_over_goes_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    report = judged(tmp_path)
+    async with proxy() as client, opened() as seen:
+        assert client.app is not None
+        view = client.app[VIEW]
+        await view.verdicts.put(report)
+        page = await shown(client, seen)
+        card = page.locator("#candidate-v2")
+        await expect(card.locator(".figures tbody tr").first).to_be_visible()
+        await expect(card.locator("button.pair").first).to_be_visible()
+        await expect(card.locator(".u-wrap").first).to_be_visible()
+        await expect(page.locator("#contents")).to_contain_text("FAIL")
+        v2, *others = view.snapshot.candidates
+        anew = msgspec.structs.replace(v2, trial="v2-anew")
+        view.snapshot = msgspec.structs.replace(view.snapshot, candidates=(anew, *others))
+        await expect(card.locator(".summary")).to_have_text("v2 has not been judged yet.")
+        await expect(card.locator(".figures, svg.interval, .u-wrap:visible, button.pair")).to_have_count(0)
+        await expect(page.locator("#contents")).not_to_contain_text("FAIL")
+        assert "alert(1)" not in await card.inner_text()
+        assert seen.complaints == []
+
+
+@needs_chromium
 async def test_banners_stand_above_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     told = {

@@ -46,6 +46,8 @@ export class Candidate {
 
   showLive(status) {
     const ledger = status.ledger ?? {};
+    if (this.record && status.trial && this.record.trial !== status.trial) this.forget();
+    this.pairs.of(status.trial);
     this.controls.show(status, this.record?.verdict ?? status.verdict ?? null);
     fill(
       this.live,
@@ -53,6 +55,15 @@ export class Candidate {
     );
     fill(this.accounts, outcomes(ledger));
     if (!this.record) this.showHead({ heading: plain(this.name, 40), verdict: status.verdict, summary: status.headline ?? `${plain(this.name, 40)} has not been judged yet.` });
+  }
+
+  // The trial is over: what was known of it says nothing of the one that has begun.
+  forget() {
+    this.record = null;
+    for (const node of [this.table, this.notes, this.after]) node.replaceChildren();
+    fill(this.gates, el("p", { class: "quiet" }, "Not judged yet."));
+    this.charts.clear();
+    this.undrawn.hidden = false;
   }
 
   showHead({ heading, verdict, summary, reason = "", scale = [] }) {
@@ -94,7 +105,7 @@ export class Candidate {
 const LIVE = [
   ["Sample", "Share of eligible requests that are copied to it.", (status) => (status.paused ? "paused" : percent(status.sample))],
   ["Coverage", "Copies that lie in the log as pairs, as a share of the copies that it should have had.", (status) => percent(status.coverage)],
-  ["Agreement", "Share of decided pairs in which it decides as production does, since the proxy started; the difference with its interval stands below.", (status) => percent(status.agreement)],
+  ["Agreement", "Share of decided pairs in which it decides as production does, in this trial; the difference with its interval stands below.", (status) => percent(status.agreement)],
   ["Copies sent", "Copies sent in this trial.", (_, ledger) => count(ledger.sent ?? 0)],
   ["Pairs logged", "Copies of this trial that lie in the log as pairs.", (_, ledger) => count(ledger.logged ?? 0)],
   ["In flight", "Copies that have no answer yet.", (status) => count(status.in_flight)],

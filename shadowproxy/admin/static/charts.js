@@ -52,6 +52,13 @@ class Chart {
     this.plot.root.setAttribute("aria-hidden", "true"); // the figures stand in the sentence below and in the tables
   }
 
+  clear() {
+    this.plot?.destroy();
+    this.key = this.data = this.plot = null;
+    this.said.textContent = "";
+    this.node.hidden = true;
+  }
+
   fit() {
     const width = Math.max(260, this.box.clientWidth);
     if (this.plot && Math.abs(this.plot.width - width) > 1) this.plot.setSize({ width, height: HEIGHT });
@@ -63,15 +70,19 @@ export function charts() {
   const errors = new Chart("Failures, over time");
   const latency = new Chart("Latency of each side at each percentile");
   const apart = new Chart("Difference in latency within pairs, at each percentile");
+  const all = [course, errors, latency, apart];
   return {
-    nodes: [course.node, errors.node, latency.node, apart.node],
+    nodes: all.map((chart) => chart.node),
+    // What was drawn is of a trial that is over.
+    clear() {
+      for (const chart of all) chart.clear();
+    },
     // Draws what there is, and says whether there is anything.
     show(record) {
       showCourse(course, record);
       showErrors(errors, record);
       showLatency(latency, record);
       showApart(apart, record);
-      const all = [course, errors, latency, apart];
       for (const chart of all) chart.node.hidden = chart.data === null;
       return all.some((chart) => chart.data !== null);
     },

@@ -107,6 +107,7 @@ async function refresh(name) {
 }
 
 function told(verdicts) {
+  for (const name of judged.keys()) if (!(name in verdicts)) judged.delete(name);
   for (const [name, brief] of Object.entries(verdicts)) {
     const before = JSON.stringify(judged.get(name));
     judged.set(name, brief);

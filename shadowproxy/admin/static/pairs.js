@@ -28,12 +28,26 @@ export class Pairs {
     this.empty = el("p", { class: "quiet" }, "None so far.");
     this.node = el("div", {}, this.empty, this.list);
     this.shown = "";
+    this.trial = "";
     this.open = null; // the id of the pair that is open: it stays, whatever comes
   }
 
+  // Of this trial alone; those of another are over.
+  of(trial) {
+    if (trial === this.trial) return;
+    this.trial = trial;
+    this.shown = "";
+    this.open = null;
+    this.list.replaceChildren();
+    this.empty.hidden = false;
+  }
+
   async refresh() {
-    const disagreeing = await newest({ candidate: this.name, agrees: "false" });
-    const found = disagreeing.length ? disagreeing : await newest({ candidate: this.name, result: "different" });
+    const trial = this.trial;
+    const wanted = { candidate: this.name, ...(trial && { trial }) };
+    const disagreeing = await newest({ ...wanted, agrees: "false" });
+    const found = disagreeing.length ? disagreeing : await newest({ ...wanted, result: "different" });
+    if (trial !== this.trial) return;
     const key = JSON.stringify(found.map((one) => one.pair_id));
     if (key === this.shown || this.open) return;
     this.shown = key;
