@@ -31,7 +31,7 @@ _READERS: Final = {
 
 _LAST_WINS: Final = """
 CREATE TABLE labels AS
-SELECT key, label FROM (SELECT CAST("key" AS VARCHAR) AS key, CAST(label AS VARCHAR) AS label,
+SELECT key, label FROM (SELECT CAST("key" AS VARCHAR) AS key, CAST({label} AS VARCHAR) AS label,
   {ts} AS ts, row_number() OVER () AS line FROM given)
 WHERE key IS NOT NULL AND label IS NOT NULL
 QUALIFY row_number() OVER (PARTITION BY key
@@ -203,11 +203,16 @@ def _read(con: duckdb.DuckDBPyConnection, file: Path) -> None:
             con.execute(f"CREATE TEMP TABLE given AS SELECT * FROM {reader}", {"file": name})
     except duckdb.Error as e:
         raise LabelsError(f"--labels {file}: could not be read: {str(e).splitlines()[0]}") from e
-    columns = [row[0].lower() for row in con.execute("DESCRIBE given").fetchall()]
-    if not {"key", "label"} <= set(columns):
+    columns = {row[0].lower(): row[1] for row in con.execute("DESCRIBE given").fetchall()}
+    if not {"key", "label"} <= columns.keys():
         raise LabelsError(
             f"--labels {file}: expected the columns key, label and optionally ts, found {', '.join(columns)}"
         )
-    con.execute(_LAST_WINS.format(ts="CAST(ts AS VARCHAR)" if "ts" in columns else "NULL::VARCHAR"))
+    con.execute(
+        _LAST_WINS.format(
+            ts="CAST(ts AS VARCHAR)" if "ts" in columns else "NULL::VARCHAR",
+            label="to_json(label)" if columns["label"].endswith("[]") else "label",  # a batch's, as Parquet has lists
+        )
+    )
     if con.execute("SELECT count(*) FROM labels").fetchone() == (0,):
         raise LabelsError(f"--labels {file}: expected at least one line with a key and a label")

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from shadowproxy.report.record import Candidate, Gate, Rate, Segment, Spread
+from shadowproxy.report.record import Accuracy, Candidate, Gate, Rate, Segment, Spread
 from shadowproxy.report.shown import NO_FIGURE, Figure, Row, Screen
 from shadowproxy.report.titles import title
 from shadowproxy.report.words import (
@@ -142,10 +142,17 @@ def _decisions(c: Candidate, words: Words) -> Iterator[_Line]:
     any_field = f(_share(c.difference), "difference")
     yield "Any compared field differs", frozenset({"difference"}), NO_FIGURE, any_field, NO_FIGURE
     if c.accuracy is not None:
-        old, new = c.accuracy.production, c.accuracy.shadow
-        rise = bounds(*_turned(c.accuracy.accuracy_drop), "pp")
-        right = (f(_share(old), "accuracy"), f(_share(new), "accuracy"), f(rise, "accuracy_rise"))
-        yield "Right, by the labels", frozenset({"accuracy_drop"}), *right
+        yield _by_labels(c, c.accuracy, words)
+
+
+def _by_labels(c: Candidate, accuracy: Accuracy, words: Words) -> _Line:
+    """What is right; where a gate limits what is wrong, that: a row has one sign."""
+    f, of_both, drop = words.figure, (accuracy.production, accuracy.shadow), accuracy.accuracy_drop
+    if any(gate.metric == "accuracy_drop" and not gate.options for gate in c.gates):
+        old, new = (f(percent(None if one.estimate is None else 1 - one.estimate), "inaccuracy") for one in of_both)
+        return "Wrong, by the labels", frozenset({"accuracy_drop"}), old, new, f(_apart(drop), "accuracy_drop")
+    old, new = (f(_share(one), "accuracy") for one in of_both)
+    return "Right, by the labels", frozenset(), old, new, f(bounds(*_turned(drop), "pp"), "accuracy_rise")
 
 
 def _speeds(c: Candidate, words: Words) -> Iterator[_Line]:

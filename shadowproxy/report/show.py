@@ -51,6 +51,9 @@ def _pair(pair: Pair) -> Iterator[Line]:
     yield "bold", _row("", [heading for heading, _ in sides])
     for title, cell in _CELLS.items():
         yield "", _row(title, [cell(exchange) for _, exchange in sides])
+    for heading, exchange in sides:
+        if exchange.get("fingerprint"):
+            yield "dim", f"{heading}'s answer says: {plain(exchange['fingerprint'])}"
     yield from _differences(pair, "comparison", "shadow", sides[0][0], plain(pair.get("candidate"), 22))
     yield from _differences(pair, "noise", "twin", sides[0][0], "twin")
     for heading, exchange in sides:

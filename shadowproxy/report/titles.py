@@ -63,6 +63,7 @@ TITLES: Final[Mapping[str, str]] = {
         "{new}'s 99th percentile of latency divided by {copy}'s, as the geometric mean over stretches of time."
     ),
     "accuracy": "Share of labelled requests that this side got right.",
+    "inaccuracy": "Share of labelled requests that this side got wrong.",
     "accuracy_rise": "Share of labelled requests that only {new} got right, less the share that only {old} got right.",
     "accuracy_drop": (
         "Share of labelled requests that only {old} got right, less the share that only {new} got right."

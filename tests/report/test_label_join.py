@@ -90,6 +90,16 @@ def test_json_lines_and_parquet_are_read_too(path: Path, tmp_path: Path) -> None
     assert [(a.production.estimate, a.shadow.estimate) for a in found if a is not None] == [(1.0, 0.5), (1.0, 0.5)]
 
 
+def test_lists_of_labels_come_in_parquet_too(tmp_path: Path) -> None:
+    log = PairLog(tmp_path / "log")
+    log.pair(comparison=differing(["cat", "a, b"], ["cat", "dog"], items=2, items_disagreeing=1))
+    file = tmp_path / "labels.parquet"
+    duckdb.sql("SELECT 'request-1' AS key, ['cat', 'a, b'] AS label").write_parquet(str(file))
+    accuracy = figures_on(log.write(), labels=file).accuracy
+    assert accuracy is not None
+    assert (accuracy.production.estimate, accuracy.shadow.estimate, accuracy.shadow.n) == (1.0, 0.5, 2)
+
+
 def test_a_batch_is_scored_item_by_item(tmp_path: Path) -> None:
     log = PairLog(tmp_path / "log")
     log.pair(comparison=differing([1, 2, 3], [1, 2, 9], items=3, items_disagreeing=1))

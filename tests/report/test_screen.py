@@ -35,6 +35,29 @@ def test_a_gate_stands_in_the_row_that_it_judges(found: Report) -> None:
     assert "Clearly slower (> 25 %)" not in rows
 
 
+@pytest.mark.parametrize(
+    ("gates", "row"),
+    [
+        ((), ("Right, by the labels", "100 %", "75 %", "−25 pp")),
+        # A limit is on the rise of what is wrong, so that is what stands beside it: one sign in all of the row.
+        (("accuracy_drop<=2pp",), ("Wrong, by the labels", "0 %", "25 %", "+25 pp")),
+    ],
+)
+def test_a_row_on_labels_counts_what_its_limit_is_on(
+    gates: tuple[str, ...], row: tuple[str, ...], tmp_path: Path
+) -> None:
+    log = PairLog(tmp_path / "log")
+    log.pair(times=75)
+    log.pair(times=25, comparison=differing())
+    labels = tmp_path / "labels.csv"
+    labels.write_text("key,label\n" + "".join(f"request-{n},a\n" for n in range(1, 101)))
+    found = report_on(log.write(), labels=labels, gates=gates).candidates["v2"]
+    [shown] = [one for one in screen(found).rows if "by the labels" in one.name]
+    difference = shown.difference.shown.partition(" (")[0]
+    assert (shown.name, shown.old.shown, shown.new.shown, difference) == row
+    assert all(figure.title for figure in (shown.old, shown.new, shown.difference))
+
+
 def test_a_gate_about_something_else_gets_a_row_of_its_own(found: Report) -> None:
     part = gate(options={"slice": "country:DE"}, title="Errors, country:DE", verdict="PASS")
     names = [row.name for row in screen(with_gates(found, part).candidates["v2"]).rows]
