@@ -3,7 +3,7 @@
     verdict      PASS or FAIL is reached, or left again; a new trial begins undecided and says nothing of it
     breaker      copies to a candidate (or the twin) are stopped by its breaker in some worker, or flow again in all
     coverage     fewer pairs are in the log than `statistics.coverage` asks for, or enough again
-    promoted, rolled_back    from the history
+    promoted, rolled_back    from the history; a ramp that ended is a rollback too
     stopped      a mirror has paused itself (`stopping.py`)
 
 Law: `changes` tells each change once, and writes into the memory that it was told. Breaker and coverage must have been
@@ -150,14 +150,18 @@ def _promoted(line: Mapping[str, Any], make: Make) -> Notice:
 
 def _rolled_back(line: Mapping[str, Any], make: Make) -> Notice:
     new, old = line.get("to"), line.get("from")
-    because = f": {line['reason']}" if line.get("reason") else ""
-    return make(
-        n.ROLLED_BACK,
-        str(old),
-        f"{old} rolled back",
-        f"{new} answers again in place of {old}{because}.",
-        **_facts(line),
-    )
+    headline = f"{new} answers again in place of {old}{_because(line)}."
+    return make(n.ROLLED_BACK, str(old), f"{old} rolled back", headline, **_facts(line))
+
+
+def _ramp_ended(line: Mapping[str, Any], make: Make) -> Notice:
+    new, old = line.get("to"), line.get("from")
+    headline = f"{old} answers all users again, {new}'s ramp has ended{_because(line)}."
+    return make(n.ROLLED_BACK, str(new), f"{new} rolled back", headline, **_facts(line))
+
+
+def _because(line: Mapping[str, Any]) -> str:
+    return f": {str(line['reason']).rstrip('.')}" if line.get("reason") else ""
 
 
 def _stopped(line: Mapping[str, Any], make: Make) -> Notice:
@@ -175,5 +179,6 @@ def _facts(line: Mapping[str, Any]) -> dict[str, Any]:
 _WORDS: Final[Mapping[str, Callable[[Mapping[str, Any], Make], Notice]]] = {
     "promoted": _promoted,
     "rolled_back": _rolled_back,
+    "ramp_ended": _ramp_ended,
     "stopped": _stopped,
 }

@@ -127,6 +127,14 @@ def test_promotions_and_rollbacks_come_from_the_history() -> None:
     assert (rolled_back.event, rolled_back.candidate) == ("rolled_back", "v2")
 
 
+def test_a_ramp_that_ended_is_told_as_a_rollback_for_users_had_the_candidate_s_answers() -> None:
+    line = {"v": 1, "at": "t", "action": "ramp_ended", "from": "v1", "to": "v2", "by": "ramp", "reason": "It fails."}
+    [notice] = World().look(history=[line])
+    assert (notice.event, notice.candidate, notice.title) == ("rolled_back", "v2", "v2 rolled back")
+    assert notice.headline == "v1 answers all users again, v2's ramp has ended: It fails."
+    assert (notice.facts["by"], notice.facts["reason"]) == ("ramp", "It fails.")
+
+
 def test_a_mirror_that_stopped_itself_says_why() -> None:
     line = {"action": "stopped", "to": "v2", "why": "its verdict is FAIL", "verdict": "FAIL", "headline": "Do not."}
     [notice] = World().look(history=[line])
