@@ -18,6 +18,7 @@ import duckdb
 
 from shadowproxy.pairlog.names import KINDS, segments
 from shadowproxy.pairlog.segment import is_open
+from shadowproxy.report.ledger import GROWN
 from shadowproxy.report.query import Cell
 from shadowproxy.report.source import Source
 
@@ -32,7 +33,7 @@ _TIMES_PRODUCTION: Final = 3.0  # a copy's own timeout, as `timeout: auto` sets 
 _KNOWN: Final = f"""
 WITH changes AS (
   SELECT candidate, trial, epoch_us(ts) AS us, in_flight - coalesce(lag(in_flight) OVER (
-    PARTITION BY worker, boot, trial, candidate, route ORDER BY ts, requests), 0) AS more
+    PARTITION BY worker, boot, trial, candidate, route ORDER BY {GROWN}, ts), 0) AS more
   FROM ledger SEMI JOIN chosen USING (candidate, trial)),
 told AS (
   SELECT candidate, trial, us, sum(more) OVER (PARTITION BY candidate, trial ORDER BY us) > 0 AS is_busy FROM changes

@@ -14,6 +14,7 @@ from typing import Any, Final
 import duckdb
 import numpy as np
 
+from shadowproxy.report.ledger import GROWN
 from shadowproxy.report.query import Cell
 from shadowproxy.settings.units import parse_duration, parse_share
 from shadowproxy.stats.bins import LONGEST_MS, PER_DOUBLING, SHORTEST_MS, Bins
@@ -108,11 +109,11 @@ SELECT candidate, trial, bucket,
 FROM {{source}} WHERE is_timed AND {{where}} GROUP BY ALL ORDER BY ALL
 """
 # Cumulative totals: what a line has more than the one before it was lost in between.
-_LOST: Final = """
+_LOST: Final = f"""
 WITH step AS (
   SELECT candidate, trial, epoch_us(ts) AS us,
     coalesce(dropped['in_flight'], 0) + coalesce(dropped['breaker_open'], 0) AS total,
-    total - coalesce(lag(total) OVER (PARTITION BY worker, boot, trial, candidate, route ORDER BY ts, requests), 0)
+    total - coalesce(lag(total) OVER (PARTITION BY worker, boot, trial, candidate, route ORDER BY {GROWN}, ts), 0)
       AS lost
   FROM ledger SEMI JOIN chosen USING (candidate, trial)
   WHERE getvariable('wanted_route') IS NULL OR route = getvariable('wanted_route')::VARCHAR),

@@ -17,10 +17,12 @@ from shadowproxy.core.ledger import broken_laws
 _NUMBERS: Final = ("requests", "unmatched", "eligible", "sampled_out", "sent", "in_flight", "logged")
 _MAPS: Final = ("excluded", "dropped", "finished", "unlogged")
 
+# Of two lines of one worker the later one counts more. Their times do not tell: a clock may have been set back.
+GROWN: Final = "requests + coalesce(list_sum(map_values(finished)), 0) + logged"
 _LAST: Final = """
 SELECT candidate, trial, {sign} AS sign, {columns} FROM ledger
 WHERE (getvariable('wanted_route') IS NULL OR route = getvariable('wanted_route')::VARCHAR) AND {until}
-QUALIFY row_number() OVER (PARTITION BY worker, boot, trial, candidate, route ORDER BY ts DESC, requests DESC) = 1
+QUALIFY row_number() OVER (PARTITION BY worker, boot, trial, candidate, route ORDER BY {grown} DESC, ts DESC) = 1
 """
 _AT_END: Final = "(getvariable('wanted_until') IS NULL OR epoch_us(ts) < getvariable('wanted_until')::BIGINT)"
 _AT_START: Final = "coalesce(epoch_us(ts) < getvariable('wanted_since')::BIGINT, false)"
@@ -61,7 +63,7 @@ def sums(con: duckdb.DuckDBPyConnection) -> dict[Cell, Ledger]:
     numbers: dict[Cell, Counter[str]] = {}
     maps: dict[Cell, dict[str, Counter[str]]] = {}
     for sign, until in ((1, _AT_END), (-1, _AT_START)):
-        for row in con.execute(_LAST.format(sign=sign, columns=columns, until=until)).fetchall():
+        for row in con.execute(_LAST.format(sign=sign, columns=columns, until=until, grown=GROWN)).fetchall():
             candidate, trial, _, *values = row
             cell = (candidate, trial)
             totals = numbers.setdefault(cell, Counter())

@@ -13,7 +13,7 @@ is *unexplained*, and there must be none.
     also: no number twice anywhere; no pair and no copy of what was not asked; no right answer that the log calls
     otherwise; no complete answer of a model that never saw the question.
 
-A production connection belongs to one worker's life, so any pair that came over it tells whose the others were.
+A connection to an upstream belongs to one worker's life, so any pair that came over it tells whose the others were.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from tests.support.message import Ended, Malformed
 from tests.support.upstream import Connection, Handler, Request
 
 LEDGER_S = 7.0  # a worker tells its totals each 5 s
+LATE_S = 1.0  # an upstream may see what was on its way to it when the worker died
 
 Boot = tuple[int, int]  # worker, boot
 
@@ -163,11 +164,12 @@ class _Settling:
         self.production, self.copies = production, copies
         self.pairs = _pairs(log, era, copies)
         self.rows = [row for row in log.last_rows().values() if row["boot"] >= era.since_ms]
-        self.home = _homes(self.pairs, production)
+        self.home = _homes(self.pairs, [production, *copies.values()])
         self.ends = era.ends({*self.home.values(), *map(_boot, self.rows)})
-        self.last: dict[int, float] = {}  # connection → when production saw the last request on it
-        for connection, at in production.numbers.values():
-            self.last[connection] = max(at, self.last.get(connection, 0.0))
+        self.last: dict[tuple[str, int], float] = {}  # connection → when the last request on it came
+        for who, seen in {"production": production, **copies}.items():
+            for connection, at in seen.numbers.values():
+                self.last[who, connection] = max(at, self.last.get((who, connection), 0.0))
         self._look_at_fates()
         self._look_for_gaps()
 
@@ -249,11 +251,14 @@ class _Settling:
 
     def _end_of_its_connection(self, number: int) -> float | None:
         """The kill that ended a connection of which no pair is in the log; None where it may have lived on."""
-        if number not in self.production.numbers:
-            return None
-        last = self.last[self.production.numbers[number][0]]
-        kills = (*(at for at, _ in self.era.kills), self.era.killed_at)
-        return min((at for at in kills if at >= last), default=None)
+        kills = sorted((*(at for at, _ in self.era.kills), self.era.killed_at))
+        for who, seen in {"production": self.production, **self.copies}.items():
+            if number in seen.numbers:
+                last = self.last[who, seen.numbers[number][0]] - LATE_S
+                return next((at for at in kills if at >= last), None)
+        # Nobody saw it. Where it was refused, a worker that was killed soon after had not yet told why.
+        untold = (at for at in kills if 0 <= at - self.sent[number] <= LEDGER_S)
+        return next(untold, None) if self.fates[number] not in ("right", "cut", "lost") else None
 
     def _look_for_gaps(self) -> None:
         """A worker numbers its pairs, and the recorder acknowledges them in this order: none is passed over."""
@@ -294,9 +299,13 @@ def _pairs(log: Log, era: Era, names: Iterable[str]) -> dict[str, dict[int, Row]
     return found
 
 
-def _homes(pairs: dict[str, dict[int, Row]], production: Seen) -> dict[int, Boot]:
+def _homes(pairs: dict[str, dict[int, Row]], upstreams: Iterable[Seen]) -> dict[int, Boot]:
     """Number → the worker's life that it belongs to, where anything tells."""
     told = {n: (pair["src"][0], pair["src"][1]) for per in pairs.values() for n, pair in per.items()}
-    numbers = production.numbers
-    of = {connection: told[number] for number, (connection, _) in numbers.items() if number in told}
-    return {n: of[connection] for n, (connection, _) in numbers.items() if connection in of} | told
+    homes = dict(told)
+    for seen in upstreams:
+        of = {connection: told[n] for n, (connection, _) in seen.numbers.items() if n in told}
+        for n, (connection, _) in seen.numbers.items():
+            if n not in homes and connection in of:
+                homes[n] = of[connection]
+    return homes

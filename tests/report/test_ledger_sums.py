@@ -36,6 +36,15 @@ def test_the_last_line_of_each_worker_boot_and_route_counts(log: PairLog) -> Non
     assert (figures.coverage.method, figures.coverage.n) == ("count", 95)
 
 
+def test_a_clock_that_was_set_back_does_not_bring_back_what_was_counted_before(log: PairLog) -> None:
+    log.ledger(at=3600, eligible=10, sent=10, finished={"complete": 8}, in_flight=2, logged=7)
+    log.ledger(at=20, eligible=10, sent=10, finished={"complete": 10}, logged=9, unlogged={"disk": 1})
+    log.ledger(at=10, eligible=10, sent=10, finished={"complete": 9}, in_flight=1, logged=9)
+    ledger = figures_on(log.write()).ledger
+    assert ledger is not None
+    assert (ledger.finished, ledger.in_flight, ledger.unlogged) == ({"complete": 10}, 0, {"disk": 1})
+
+
 def test_a_broken_law_is_named_with_both_sides(log: PairLog) -> None:
     log.ledger(requests=10, eligible=9, sent=9, finished={"complete": 9}, logged=9)
     figures = figures_on(log.write())

@@ -70,15 +70,19 @@ def _key(row: Row) -> tuple[Any, ...]:
     return row["worker"], row["boot"], row["trial"], row["candidate"], row["route"]
 
 
+def _number(path: Path) -> int:
+    """A segment's number tells which is the newer; its time does not, for clocks are set back."""
+    return int(path.stem.rpartition("-")[2])
+
+
 def read_log(folder: Path) -> Log:
     """Every line of the JSON segments in `folder`; a last line without its end is torn and counted."""
     log = Log()
-    for path in sorted(folder.glob("*.jsonl")):
+    for path in sorted(folder.glob("*.jsonl"), key=_number):
         rows = log.pairs if path.name.startswith("pairs-") else log.ledger
         *lines, tail = path.read_bytes().split(b"\n")
         log.torn += bool(tail)
         rows += [json.loads(line) for line in lines]
-    log.ledger.sort(key=lambda row: str(row["ts"]))
     return log
 
 
