@@ -6,7 +6,7 @@ Of a batch a metric is the mean over the items on which it is defined; `flips_up
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from shadowproxy.compare.decision import (
@@ -30,29 +30,33 @@ Scores = Mapping[str, float | None]
 Measure = Callable[[Prediction, Any, Any], Scores]
 
 _INFINITY: Final = float("inf")
+_ALIKE: Final = frozenset({TEXT, EMBEDDING})  # kinds whose agreement is their likeness
 _SUMMED: Final = frozenset({"flips_up", "flips_down", "dimension_mismatch", "class_flips"})
 
 
 def measure(prediction: Prediction, production: Decision, other: Decision) -> dict[str, float]:
     """The metrics of two decisions; empty where they are of different kinds, or of one that has none. Never raises.
 
+    What is judged by `similarity` alone always has one: 0 for an item that the other side has not, or not of its kind.
     Where an answer gives probabilities beside a decision of another kind, they are measured too.
     """
     if other.kind != production.kind:
-        return {}
+        return {"similarity": 0.0} if production.kind in _ALIKE else {}
     metrics: dict[str, float] = {}
     if production.beside and len(production.beside) == len(other.beside):
-        rows = zip(production.beside, other.beside, strict=True)
+        rows = list(zip(production.beside, other.beside, strict=True))
         metrics = _measured(_probabilities, prediction, rows)
     by_item = MEASURES.get(production.kind)
     if by_item is not None:
-        items = paired(production.raw, production.keys, other.raw, other.keys)
+        items = list(paired(production.raw, production.keys, other.raw, other.keys))
         metrics.update(_measured(by_item, prediction, items))
+        of_both = len(production.raw) + len(other.raw) - len(items)
+        if of_both != len(items) and production.kind in _ALIKE:
+            metrics["similarity"] = metrics.get("similarity", 0.0) * len(items) / of_both
     return metrics
 
 
-def _measured(by_item: Measure, prediction: Prediction, pairs: Iterable[tuple[Any, Any]]) -> dict[str, float]:
-    each = list(pairs)
+def _measured(by_item: Measure, prediction: Prediction, each: Sequence[tuple[Any, Any]]) -> dict[str, float]:
     if len(each) == 1:  # most answers hold one decision, and it is its own mean and sum
         return dict(_scored(by_item, prediction, *each[0]))
     sums: dict[str, list[float]] = {}
@@ -164,15 +168,16 @@ _MOST_RANKED: Final = 1_000
 
 def _embedding(_: Prediction, x: Any, y: Any) -> Scores:
     if x.__class__ is not list or y.__class__ is not list or len(x) != len(y):
-        return {"dimension_mismatch": 1.0}
+        return {"dimension_mismatch": 1.0, "similarity": 0.0}
     if not _are_rows(x, y):
-        return {}
+        return {"dimension_mismatch": 0.0, "similarity": float(x == y)}
     cosine = vectors.cosine(x, y)
+    similarity = float(not vectors.has_direction(x) and not vectors.has_direction(y)) if cosine is None else cosine
     return {
         "dimension_mismatch": 0.0,
         "cosine": cosine,
         "euclidean_distance": vectors.distance(x, y),
-        "similarity": cosine,
+        "similarity": similarity,
     }
 
 

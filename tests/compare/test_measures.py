@@ -48,7 +48,19 @@ MEASURED = [
      {"top1_agreement": 0, "top_overlap": 0, "kendall_tau": -1, "rank_biased_overlap": 0.9}),
     ("embedding", {}, [[1.0, 0.0]], [[0.0, 1.0]],
      {"dimension_mismatch": 0, "cosine": 0, "similarity": 0, "euclidean_distance": 1.414214}),
-    ("embedding", {}, [[1.0, 0.0]], [[1.0]], {"dimension_mismatch": 1}),
+    ("embedding", {}, [[1.0, 0.0]], [[1.0]], {"dimension_mismatch": 1, "similarity": 0}),
+    # What has no direction is as little like what has one as can be.
+    ("embedding", {}, [[1.0, 0.0]], [[0.0, 0.0]], {"dimension_mismatch": 0, "similarity": 0, "euclidean_distance": 1}),
+    ("embedding", {}, [[1.0, 0.0]], [[nan, 0.0]], {"dimension_mismatch": 0, "similarity": 0}),
+    ("embedding", {}, [[0.0, 0.0]], [[0.0, 0.0]], {"dimension_mismatch": 0, "similarity": 1, "euclidean_distance": 0}),
+    ("embedding", {}, [[1.0, 0.0]], [None], {"dimension_mismatch": 1, "similarity": 0}),
+    ("embedding", {}, [[1.0, 0.0]], [["a", "b"]], {"dimension_mismatch": 0, "similarity": 0}),
+    # Nor is an item that the other side has not like anything.
+    ("embedding", {}, [[1.0, 0.0], [0.0, 1.0]], [[1.0, 0.0]],
+     {"dimension_mismatch": 0, "cosine": 1, "similarity": 0.5, "euclidean_distance": 0}),
+    ("text", {}, ["a", "b"], ["a", "b", "c", "d"],
+     {"exact": 1, "exact_normalised": 1, "edit_similarity": 1, "rouge_l": 1, "chrf": 100, "length_ratio": 1,
+      "similarity": 0.5}),
     ("boxes", {}, [[{"box": [0, 0, 2, 2], "label": "a"}]], [[{"box": [0, 0, 2, 2], "label": "b"}]],
      {"matched_share": 1, "iou": 1, "class_flips": 1, "count_difference": 0}),
     ("boxes", {}, [{"box": [0, 0, 2, 2], "label": "a"}], [],  # single boxes are one picture's
@@ -83,6 +95,7 @@ DECISIONS = [
     ("score", [True]),
     ("ranking", [["a", "b"]]),
     ("embedding", [[0.0, 1.0]]),
+    ("embedding", [[0.0, 0.0], [nan, 1.0], []]),
     ("boxes", [[{"box": [0, 0, 1, 1], "label": 1}]]),
     ("text", ["a", "b"]),
     ("label", ["a", nan]),
@@ -98,6 +111,12 @@ def test_a_decision_beside_itself_is_measured_the_short_way_as_the_long_way(kind
     short = compare(by, production, assess(by, *ANY, answer(body), production))
     long = compare(by, production, assess(by, *ANY, answer(body + b" ")))
     assert short == long
+
+
+def test_what_is_no_text_is_not_like_one() -> None:
+    by = rules(protocol="torchserve")
+    found = compared(b'{"generated_text": "a cat"}', b"[1, 2]", by, ("POST", "/predictions/m"))
+    assert (found.agrees, found.metrics["similarity"]) == (None, 0)
 
 
 def test_every_item_of_a_keyed_batch_is_measured_beside_its_own() -> None:

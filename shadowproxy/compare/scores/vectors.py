@@ -20,6 +20,11 @@ def cosine(a: Sequence[float], b: Sequence[float]) -> float | None:
     return max(-1.0, min(1.0, product / norms))
 
 
+def has_direction(a: Sequence[float]) -> bool:
+    """Neither zero nor not finite."""
+    return 0 < sqrt(sum(map(mul, a, a))) < float("inf")
+
+
 def distance(a: Sequence[float], b: Sequence[float]) -> float:
     """The Euclidean distance of two vectors of equal length."""
     gaps = list(map(sub, a, b))
