@@ -58,6 +58,12 @@ def test_the_unit_calls_commands_that_there_are(service: configparser.SectionPro
         assert command in COMMANDS
 
 
+def test_the_user_that_systemd_makes_up_can_read_the_configuration(service: configparser.SectionProxy) -> None:
+    assert service["DynamicUser"] == "yes"  # in no group of anybody's
+    [mode] = re.findall(r"^# +install -D -m (0\d{3}) shadowproxy.yaml", UNIT.read_text(), re.MULTILINE)
+    assert int(mode, 8) & 0o004
+
+
 def test_systemd_understands_the_unit(tmp_path: Path) -> None:
     tool = shutil.which("systemd-analyze")
     if tool is None:
