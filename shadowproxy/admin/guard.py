@@ -13,6 +13,7 @@ import hmac
 import ipaddress
 from collections.abc import Awaitable, Callable
 from typing import Final
+from urllib.parse import urlsplit
 
 import structlog
 from aiohttp import web
@@ -67,8 +68,8 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
 async def admission(request: web.Request, handler: Handler) -> web.StreamResponse:
     admin = request.app[VIEW].snapshot.admin
     has_token = bool(admin.token) and bears(request.headers.get("Authorization", ""), admin.token)
-    if not has_token and not is_our_name(request.headers.get("Host", ""), admin.listen or ""):
-        return problem(403, "The Host header is neither a literal address, nor localhost, nor where this API listens.")
+    if not has_token and not is_our_name(request.headers.get("Host", ""), admin.listen or "", admin.link):
+        return problem(403, _STRANGER)
     if not has_token and request.method not in SAFE and not is_own_origin(request):
         return problem(403, "The Origin header names another site: pages of others may not change anything here.")
     if admin.token and not has_token and request.path not in OPEN:
@@ -76,6 +77,9 @@ async def admission(request: web.Request, handler: Handler) -> web.StreamRespons
     return await handler(request)
 
 
+_STRANGER: Final = (
+    "The Host header is neither a literal address, nor localhost, nor where this API listens, nor that of admin.link."
+)
 _CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="shadowproxy"'}
 
 
@@ -99,10 +103,14 @@ def bears(authorization: str, token: str) -> bool:
     return right and scheme.lower() == "bearer"
 
 
-def is_our_name(host: str, listen: str) -> bool:
-    """Whether a Host header names us in a way that no stranger's page can: rebinding needs a name of its own."""
+def is_our_name(host: str, listen: str, link: str | None = None) -> bool:
+    """Whether a Host header names us in a way that no stranger's page can: rebinding needs a name of its own.
+
+    `link` is how others reach us: a name that the operator has given us.
+    """
     name = _without_port(host).rstrip(".").lower()
-    return name == "localhost" or name == _without_port(listen).lower() or _is_address(name)
+    ours = {"localhost", _without_port(listen).lower(), urlsplit(link or "").hostname or ""}
+    return (bool(name) and name in ours) or _is_address(name)
 
 
 def _without_port(host: str) -> str:

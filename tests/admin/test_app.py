@@ -143,6 +143,15 @@ def test_which_hosts_are_ours(host: str, ours: bool) -> None:
     assert is_our_name(host, "shadow.internal:9900") is ours
 
 
+@pytest.mark.parametrize("link", ["https://shadow.example", "https://shadow.example:8443/models", "http://[::2]"])
+def test_where_others_reach_it_is_ours_too(link: str) -> None:
+    """A front that speaks TLS passes the name on that a browser was given, and the page brings no token yet."""
+    host = link.split("/")[2]
+    assert is_our_name(host, "0.0.0.0:9900", link)
+    assert not is_our_name("evil.example", "0.0.0.0:9900", link)
+    assert not is_our_name("", "0.0.0.0:9900", link)
+
+
 @pytest.mark.parametrize("path", ["/livez", "/metrics", "/api/v1/status"])
 async def test_a_rebound_name_is_refused_unless_it_brings_the_token(path: str) -> None:
     async with serving() as client:

@@ -15,7 +15,9 @@ class Admin(Section):
     token: f.Secret = optional(
         "", "Bearer token of clients, required off loopback; not given: $SHADOWPROXY_ADMIN_TOKEN."
     )
-    link: f.WebhookUrl | None = optional(None, "How others reach the admin port; links in notices begin with it.")
+    link: f.WebhookUrl | None = optional(
+        None, "How others reach the admin port: links in notices begin with it, and its name is taken as a `Host`."
+    )
 
 
 class DownstreamTls(Section):
