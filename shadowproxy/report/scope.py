@@ -28,6 +28,11 @@ class Scope:
     until: datetime | None = None
     slice: tuple[str, str] | None = None  # (name, value)
 
+    def __post_init__(self) -> None:
+        """Raises ScopeError."""
+        if self.since is not None and self.until is not None and self.since >= self.until:
+            raise ScopeError(f"expected --until to lie behind --since, there were {self.until} and {self.since}")
+
     @property
     def is_chosen(self) -> bool:
         """Whether hours or a slice were picked: what was chosen after looking proves nothing."""
@@ -44,11 +49,11 @@ class Trial:
 
 def parse_time(text: str, now: datetime, option: str = "") -> datetime:
     """RFC 3339 with an offset, or `2h`: so long before `now`. Raises ScopeError, which names `option`."""
-    if ago := _AGO.fullmatch(text.strip()):
-        return now - timedelta(seconds=float(ago[1]) * _UNITS[ago[2]])
     try:
+        if ago := _AGO.fullmatch(text.strip()):
+            return now - timedelta(seconds=float(ago[1]) * _UNITS[ago[2]])
         parsed = datetime.fromisoformat(text.strip())
-    except ValueError:
+    except (ValueError, OverflowError):  # an hour that no calendar has
         parsed = None
     if parsed is None or parsed.tzinfo is None:
         place = f"{option} {text}".strip() or "''"
