@@ -16,7 +16,7 @@ from bench.steady import Steady, encode
 from tests.support.client import Client, post
 from tests.support.ledger import Log
 from tests.support.load import returns_the_body
-from tests.support.processes import forget_memory_peak, memory_peak, open_files
+from tests.support.processes import forget_memory_peak, memory_peak, open_files, resident
 from tests.support.proxy import Proxy, reserve
 from tests.support.until import until
 from tests.support.upstream import Upstream
@@ -131,7 +131,7 @@ def test_connections_leave_no_garbage(tmp_path: Path, batch: int, most: int) -> 
             sizes, files = [], []
             for _ in range(10):
                 _connect(proxy, batch)
-                sizes.append(_resident(worker))
+                sizes.append(resident(worker))
                 files.append(open_files(worker))
             assert sizes[-1] - sizes[1] < most, [f"{size / MIB:.1f}" for size in sizes]
             assert files[-1] <= files[1] + 4, files
@@ -149,10 +149,3 @@ def _connect(proxy: Proxy, count: int) -> None:
             client.send(post("/", body)[: -1 - number % 70])
         client.reset()
     until(lambda: proxy.admin_status("/readyz") == 200, 5, "a proxy that is ready")
-
-
-def _resident(pid: int) -> int:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) * 1024
-    raise AssertionError(f"process {pid} has no VmRSS")

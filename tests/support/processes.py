@@ -51,10 +51,23 @@ def is_alive(pid: int) -> bool:
 
 def memory_peak(pid: int) -> int:
     """The highest resident size so far, in bytes."""
+    return _status(pid, "VmHWM") * 1024
+
+
+def resident(pid: int) -> int:
+    """Bytes."""
+    return _status(pid, "VmRSS") * 1024
+
+
+def threads(pid: int) -> int:
+    return _status(pid, "Threads")
+
+
+def _status(pid: int, name: str) -> int:
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024
-    raise AssertionError(f"process {pid} has no VmHWM")
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1])
+    raise AssertionError(f"process {pid} has no {name}")
 
 
 def forget_memory_peak(pid: int) -> None:
