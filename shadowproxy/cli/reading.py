@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from shadowproxy.cli.errors import RuntimeProblem, UsageProblem
 
 if TYPE_CHECKING:
@@ -34,6 +36,11 @@ def told() -> Iterator[None]:
         raise RuntimeProblem(f"the log could not be read: {engine.sentence(e)}") from None
     except (SourceUnknown, ScopeError) as e:
         raise UsageProblem(str(e)) from None
+
+
+def tell_unusable(name: str, why: str) -> None:
+    """Of an installed score (`shadowproxy.scores`)."""
+    click.echo(f"score {name} is left out: {why}", err=True)
 
 
 def source_of(paths: tuple[str, ...]) -> Source:

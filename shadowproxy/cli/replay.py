@@ -43,13 +43,14 @@ def command(
 ) -> int:
     import asyncio
 
-    from shadowproxy.cli.reading import source_of
+    from shadowproxy.cli.reading import source_of, tell_unusable
     from shadowproxy.pairlog.reader import Log
     from shadowproxy.recorder.plan import compile_plan
     from shadowproxy.recorder.secret import redaction_key
     from shadowproxy.replay.requests import requests
     from shadowproxy.replay.run import Pace, Replay
     from shadowproxy.replay.settings import snapshot_for
+    from shadowproxy.settings.extensions import own_scores
 
     if rate is not None and speed is not None:
         raise UsageProblem("--rate and --speed: expected one of them")
@@ -66,7 +67,7 @@ def command(
         return INCONCLUSIVE
     snapshot = snapshot_for(config, to, twin, pairs, first)
     key = redaction_key(snapshot.pairs.redact.key, snapshot.state if config else "").key
-    plan = compile_plan(snapshot, snapshot.pairs, key)
+    plan = compile_plan(snapshot, snapshot.pairs, key, own_scores(tell_unusable))
     with _progress(lambda: sum(1 for _ in requests(log.pairs()))) as progress:
         replay = Replay(plan, Pace(rate, speed, concurrency), progress)
         done = asyncio.run(replay.run(requests(log.pairs())))

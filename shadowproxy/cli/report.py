@@ -191,6 +191,7 @@ def _made(paths: tuple[str, ...], wishes: Wishes, recompare: bool = False) -> tu
 
 
 def _recompared(source: Source, wishes: Wishes, folder: Path) -> Source:
+    from shadowproxy.cli.reading import tell_unusable
     from shadowproxy.report.recompare import recompared
 
     assert wishes.snapshot is not None
@@ -200,7 +201,7 @@ def _recompared(source: Source, wishes: Wishes, folder: Path) -> Source:
         if shown:
             click.echo(f"\rcompared again: {done} of {of} segments", nl=done == of, err=True)
 
-    return recompared(source, wishes.snapshot.routes, folder, tell)
+    return recompared(source, wishes.snapshot.routes, folder, tell, refuse=tell_unusable)
 
 
 def _files(paths: tuple[str, ...]) -> list[Path]:

@@ -20,6 +20,7 @@ from shadowproxy.pairlog.names import LINES
 from shadowproxy.pairlog.reader import Log
 from shadowproxy.pairlog.record import comparison_record, encode
 from shadowproxy.report.source import Source
+from shadowproxy.settings.extensions import own_scores
 from shadowproxy.settings.snapshot import Route
 
 _DECODABLE: Final = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
@@ -29,12 +30,18 @@ Record = dict[str, Any]
 
 
 def recompared(
-    source: Source, routes: Sequence[Route], folder: Path, progress: Callable[[int, int], None], jobs: int | None = None
+    source: Source,
+    routes: Sequence[Route],
+    folder: Path,
+    progress: Callable[[int, int], None],
+    jobs: int | None = None,
+    refuse: Callable[[str, str], None] = lambda name, why: None,
 ) -> Source:
     """The same log in `folder`, one segment of lines for each of its segments; `progress(done, all)` after each.
 
-    `jobs` processes work at once, default one a core.
+    `jobs` processes work at once, default one a core. `refuse(name, why)` hears of installed scores that are unusable.
     """
+    own_scores(refuse)
     workers = min(jobs or os.cpu_count() or 1, len(source.pairs))
     targets = [folder / f"pairs-{number:06d}.{LINES}" for number in range(len(source.pairs))]
     done = 0
@@ -54,7 +61,8 @@ def recompared(
 
 
 def _segment(file: Path, target: Path, routes: tuple[Route, ...]) -> None:
-    by_name = {route.name: compile_rules(route) for route in routes}
+    scores = own_scores(lambda name, why: None)  # a process loads its own: functions do not travel
+    by_name = {route.name: compile_rules(route, scores) for route in routes}
     with target.open("wb") as out:
         for record in Log([file], []).pairs():
             out.write(encode(again(record, by_name)) + b"\n")

@@ -18,6 +18,7 @@ from shadowproxy.cli import call
 from shadowproxy.core.ledger import broken_laws
 from shadowproxy.pairlog.reader import find
 from shadowproxy.replay.run import Pace
+from tests.support import scores as packages
 from tests.support.pairs import PairLog, answer
 from tests.support.reports import report_on
 
@@ -170,6 +171,19 @@ def test_the_settings_of_a_configured_candidate_hold(log: PairLog, tmp_path: Pat
     assert b"secret" not in written
     # What redaction hides in the log is not compared with what comes now.
     assert {pair["comparison"]["result"] for pair in find([target]).pairs()} == {"same"}
+
+
+def test_own_scores_measure_what_is_replayed(
+    log: PairLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    source = "def odd(pair):\n    return 7\n"
+    packages.install(
+        tmp_path / "own", monkeypatch, "odd_replayed", source, "odd = odd_replayed:odd", "ghost = nowhere:f"
+    )
+    with upstream(always()) as (url, _):
+        folder = replay(log, tmp_path, url)
+    assert {pair["comparison"]["metrics"]["odd"] for pair in find([folder]).pairs()} == {7}
+    assert "score ghost is left out: nowhere:f cannot be imported" in capsys.readouterr().err
 
 
 def test_a_log_of_columns_is_replayed_as_well(log: PairLog, tmp_path: Path) -> None:

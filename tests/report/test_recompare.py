@@ -13,7 +13,9 @@ from shadowproxy.compare import compile_rules
 from shadowproxy.pairlog.reader import find as find_log
 from shadowproxy.report.recompare import again, recompared
 from shadowproxy.report.source import find
+from shadowproxy.settings.extensions import own_scores
 from shadowproxy.settings.snapshot import Compare, Prediction, Route
+from tests.support import scores as packages
 from tests.support.pairs import PairLog, answer, compared, differing, noisy
 
 LABEL = Route(name="predict", prediction=Prediction(at="$.label", kind="label"))
@@ -45,6 +47,21 @@ def test_by_the_same_rules_the_same_is_found(log: PairLog, tmp_path: Path) -> No
         assert {name: value for name, value in new.items() if name not in derived} == {
             name: value for name, value in old.items() if name not in derived
         }
+
+
+def test_own_scores_are_measured_again_too(log: PairLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = "def gap(pair):\n    return abs(pair.other_answer['score'] - pair.production_answer['score'])\n"
+    packages.install(tmp_path / "own", monkeypatch, "gaps_again", source, "gap = gaps_again:gap", "ghost = nowhere:f")
+    refused: dict[str, str] = {}
+    made = recompared(find([str(log.write())]), [LABEL], tmp_path, lambda done, of: None, refuse=refused.__setitem__)
+    pairs = list(find_log(made.pairs).pairs())
+    assert [pair["comparison"]["metrics"]["gap"] for pair in pairs] == [0, 0, 0, 0]
+    assert pairs[3]["noise"]["metrics"]["gap"] == pytest.approx(0.1)
+    # As the recorder writes it: a log that it goes on writing has one set of rules.
+    assert {pair["comparison"]["rules"] for pair in pairs} == {
+        compile_rules(LABEL, own_scores(lambda name, why: None)).digest
+    }
+    assert list(refused) == ["ghost"]
 
 
 def test_what_is_ignored_today_no_longer_differs(log: PairLog, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from shadowproxy.compare.own import OwnScore
 from shadowproxy.settings.extensions import own_scores
 from shadowproxy.settings.snapshot import Prediction, Route
 from tests.compare.exchanges import compared
+from tests.support import scores as packages
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "own-scores.md"
 Install = Callable[..., None]
@@ -21,25 +22,14 @@ Install = Callable[..., None]
 
 @pytest.fixture
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
-    """A package on the path, with its entry points; in a name of its own, so that no test imports another's."""
-    monkeypatch.syspath_prepend(tmp_path)
-
-    def write(module: str, source: str, *points: str) -> None:
-        path = tmp_path.joinpath(*module.split(".")).with_suffix(".py")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(source)
-        info = tmp_path / f"{module.replace('.', '_')}-1.0.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module.replace('.', '-')}\nVersion: 1.0\n")
-        (info / "entry_points.txt").write_text("\n".join(["[shadowproxy.scores]", *points]) + "\n")
-
-    return write
+    """Makes `module` with its entry points."""
+    return lambda *package: packages.install(tmp_path, monkeypatch, *package)
 
 
 def found() -> tuple[dict[str, OwnScore], dict[str, str]]:
     refused: dict[str, str] = {}
-    scores = own_scores(refused.__setitem__)
-    return {score.name: score for score in scores}, refused
+    own = own_scores(refused.__setitem__)
+    return {score.name: score for score in own}, refused
 
 
 def test_the_example_of_the_docs_measures_what_it_says(install: Install) -> None:
