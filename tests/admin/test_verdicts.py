@@ -154,6 +154,31 @@ async def test_a_judge_that_fails_leaves_the_last_record(tmp_path: Path) -> None
         await one.close()
 
 
+async def test_who_only_waited_for_the_processor_rests_no_longer_than_it_waited(tmp_path: Path) -> None:
+    async def judge(snapshot: Snapshot, deadline_s: int) -> Mapping[str, Any]:
+        await asyncio.sleep(0.2)
+        return told("PASS")
+
+    began_s = time.monotonic()
+    rest_s = await Verdicts(lambda: snapshot_of(tmp_path), judge)._once(snapshot_of(tmp_path))
+    assert 0.2 <= rest_s <= time.monotonic() - began_s
+
+
+def test_what_the_judge_s_process_used_is_a_fifth_of_a_core_at_most(tmp_path: Path) -> None:
+    """On the loop that serves the admin port, for it is the loop that reaps the process."""
+    snapshot = snapshot_of(filled(tmp_path).root)
+
+    async def judged() -> tuple[float, float, float]:
+        began_s, used_s = time.monotonic(), verdicts._children_used_s()
+        rest_s = await Verdicts(lambda: snapshot)._once(snapshot)
+        return verdicts._children_used_s() - used_s, time.monotonic() - began_s, rest_s
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        used_s, took_s, rest_s = runner.run(judged())
+    assert used_s > 0.1
+    assert used_s <= verdicts.SHARE * (took_s + rest_s) + 0.01
+
+
 async def test_live_is_offline_to_the_letter(tmp_path: Path) -> None:
     """Law 8: one query, one judge."""
     folder = filled(tmp_path / "log").root

@@ -136,6 +136,7 @@ def copies_go_on(models: Models) -> None:
     until(lambda: len(models.v2.requests) > count, 30, "copies again")
 
 
+@pytest.mark.timeout(300)
 def test_the_kill_switch_is_in_force_in_every_worker_within_a_second(tmp_path: Path, models: Models) -> None:
     """Also while a recorder hangs, which keeps the configuration from being changed everywhere."""
     models.watch_v2()
