@@ -80,13 +80,15 @@ def of(trial: Trial, rows: Rows, wishes: Wishes, given: Given) -> Case:
     span = rows.spans.get(cell, _NO_SPAN)
     ledger = rows.ledgers.get(cell)
     coverage = figures.coverage(ledger, is_written=rows.is_written)
+    said = rows.fingerprints.get(cell, [])
     facts = ruling.facts_of(
         span,
         counted,
         coverage.estimate,
         twin_covers=trial.twin_covers,
         rules_changed=cell in rows.changed_rules,
-        is_mixed=bool(fingerprints.mixed(rows.fingerprints.get(cell, []))),
+        is_mixed=bool(fingerprints.mixed(said)),
+        is_twin_unlike=fingerprints.are_unlike(said, "production", "twin"),
         has_labels=counted.whole.total("labelled") > 0,
     )
     ruled = ruling.rule(given, counted, facts, wishes.terms, final=wishes.final)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 _SEPARATOR = "; "
+_SERVER = "server"
 
 
 def by_role(said: Iterable[tuple[str, str, str]]) -> dict[str, list[str]]:
@@ -17,6 +18,19 @@ def by_role(said: Iterable[tuple[str, str, str]]) -> dict[str, list[str]]:
     for _, role, fingerprint in said:
         found.setdefault(role, {})[fingerprint] = None
     return {role: list(ones) for role, ones in found.items()}
+
+
+def are_unlike(said: Iterable[tuple[str, str, str]], a: str, b: str) -> bool:
+    """Whether two roles name other versions of one model on one route. A server's own name is no version."""
+    seen: dict[tuple[str, str], dict[str, set[str]]] = {}
+    for route, role, fingerprint in said:
+        for part in fingerprint.split(_SEPARATOR):
+            name, _, value = part.partition("=")
+            seen.setdefault((route, name), {}).setdefault(role, set()).add(value)
+    return any(
+        name != _SERVER and a in roles and b in roles and roles[a].isdisjoint(roles[b])
+        for (_, name), roles in seen.items()
+    )
 
 
 def mixed(said: Iterable[tuple[str, str, str]]) -> dict[str, list[str]]:

@@ -49,6 +49,7 @@ def facts_of(
     twin_covers: bool,
     rules_changed: bool,
     is_mixed: bool,
+    is_twin_unlike: bool,
     has_labels: bool,
 ) -> Facts:
     whole = counted.whole
@@ -58,7 +59,7 @@ def facts_of(
         coverage=coverage,
         has_twin=span.twin_pairs > 0,
         twin_covers=twin_covers,
-        twin_version_differs=bool(of_production and of_twin and of_production != of_twin),
+        twin_version_differs=is_twin_unlike or bool(of_production and of_twin and of_production != of_twin),
         decides=whole.total("decided") > 0 or whole.total("comparable") == 0,
         has_labels=has_labels,
         is_live=span.origin in (LIVE, None),

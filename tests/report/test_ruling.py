@@ -247,6 +247,23 @@ def test_a_twin_unlike_production_withholds_the_excess(tmp_path: Path) -> None:
     assert figures_on(log.write(), gates=("excess_disagreement<=5pp",)).reason == "twin_unlike_production"
 
 
+@pytest.mark.parametrize(
+    ("twin", "reason"),
+    [
+        ("model_version of m=2; server=TritonServer", "twin_unlike_production"),
+        ("model_version of m=1; server=nginx", None),  # what stands in front of it is another matter
+        ("model_version of other=2", None),
+        (None, None),
+    ],
+)
+def test_a_twin_whose_answers_name_another_version_withholds_the_excess(
+    twin: str | None, reason: str | None, tmp_path: Path
+) -> None:
+    log = logged(tmp_path / "log", production=triton("1"), twin=answer(fingerprint=twin))
+    found = figures_on(log.write(), gates=("excess_disagreement<=5pp",))
+    assert (found.reason, found.verdict) == (reason, "INCONCLUSIVE" if reason else "PASS")
+
+
 def test_text_has_no_decisions_and_no_gate_on_them(tmp_path: Path) -> None:
     text = compared("different", agrees=None, labels=(None, None))
     path = logged(tmp_path / "log", comparison=text).write()
