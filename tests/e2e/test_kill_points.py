@@ -165,4 +165,7 @@ def test_ten_kills(tmp_path: Path, seed: int) -> None:
     series = killed(tmp_path, seed, roles)
     usual = {role: statistics.median(took) for role, took in series.restarts_s.items()}
     print(f"10 kills: {series.account}; {series.torn} torn lines; served again after", usual)
-    assert max(usual.values()) < USUAL_S, series.restarts_s
+    first = series.restarts_s["everything"][
+        0
+    ]  # nobody was killed before it: what a start takes on this machine just now
+    assert max(usual.values()) < max(USUAL_S, 3 * first), series.restarts_s

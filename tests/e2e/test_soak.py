@@ -8,6 +8,7 @@ then caches, pools and the allocator fill up.
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import random
 import signal
@@ -21,6 +22,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.e2e.test_kill import report
 from tests.e2e.test_metrics import fails_now_and_then
 from tests.support.client import Client, get, post
 from tests.support.load import Load, returns_the_body
@@ -118,7 +120,7 @@ def test_nothing_grows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         config = {
             "production": {"url": production.url},
             "candidates": [{"name": "v2", "url": v2.url}, {"name": "v3", "url": v3.url, "sample": "50%"}],
-            "pairs": {"rotate": {"size": "16MiB"}, "keep": {"size": "256MiB"}},
+            "pairs": {"rotate": {"size": "16MiB"}, "keep": {"size": "8GiB"}},
             "mirror": {"methods": ["GET", "POST"]},
         }
         proxy = stack.enter_context(Proxy(tmp_path, config, steered=True))
@@ -140,10 +142,21 @@ def test_nothing_grows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert pids == {role: proxy.pids(role)[0] for role in ("worker", "recorder", "admin")} | {
             "supervisor": proxy.pid
         }, "a process was replaced"
-    took_s = time.monotonic() - since
-    print(f"{took_s:.0f} s, {load.count:,} requests, {reloads} reloads")
-    for role, of in readings.items():
-        print(role, of)
+        took_s = time.monotonic() - since
+        print(f"{took_s:.0f} s, {load.count:,} requests and the churn's, {reloads} reloads")
+        for role, of in readings.items():
+            print(role, of)
+        proxy.signal(signal.SIGTERM)
+        assert proxy.wait() == 0
+        proxy.process = None
+        proxy.assert_quiet()
+    done = report(proxy.pairs)
+    assert done.returncode in (0, 1, 3), done.stderr
+    said = json.loads(done.stdout)
+    assert (said["sources"]["torn_lines"], said["sources"]["bad_lines"]) == (0, 0)
+    ledgers = [candidate["ledger"] for candidate in said["candidates"].values()]
+    assert all(ledger["laws_hold"] for ledger in ledgers)
+    assert sum(ledger["logged"] for ledger in ledgers) == said["sources"]["pairs"] > load.count
     assert load.lost == []
     assert faults == []
     for role, of in readings.items():
