@@ -30,18 +30,18 @@ class _Sink:
 class AnswerHead:
     """What an answer's head says. It is shared and never changed once `parse` has returned it, but for its memo."""
 
-    raw = b""
-    status = 0
-    framing = UNTIL_CLOSE
-    length = 0
-    keep_alive = True
-    old = False  # HTTP/1.0
-    drop: tuple[int, ...] = ()  # lines that the client does not get, descending
-    passed = b""  # a memo of http1.serialise.passed_head
+    __slots__ = ("drop", "framing", "keep_alive", "length", "old", "passed", "raw", "status", "usual")
 
     def __init__(self, raw: bytes, status: int) -> None:
         self.raw = raw
         self.status = status
+        self.framing = UNTIL_CLOSE
+        self.length = 0
+        self.keep_alive = True
+        self.old = False  # HTTP/1.0
+        self.usual = False  # of a final answer, its length known, after which the connection stays
+        self.drop: tuple[int, ...] = ()  # lines that the client does not get, descending
+        self.passed = b""  # a memo of http1.serialise.passed_head
 
 
 def _bad(detail: str) -> Refused:
@@ -127,6 +127,7 @@ def _read_fields(head: AnswerHead, special: list[tuple[int, int, bytes]], head_r
         _drop_named(head, {name for name in named if name not in (b"close", b"keep-alive", b"upgrade")}, drop)
     if drop:
         head.drop = tuple(sorted(drop, reverse=True)) if len(drop) > 1 else (drop[0],)
+    head.usual = head.framing == LENGTH and head.keep_alive
 
 
 def _length(value: bytes) -> int:

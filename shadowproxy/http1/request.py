@@ -47,40 +47,59 @@ class _Sink:
 
 
 class RequestHead:
-    """What a request's head says. It is shared and never changed once `parse` has returned it.
+    """What a request's head says. It is shared and never changed once `parse` has returned it."""
 
-    Defaults stand on the class and only what differs is set: most requests set few.
-    """
+    __slots__ = (
+        "chunked",
+        "copy_drop",
+        "copy_drop_trusted",
+        "drop",
+        "expect",
+        "forwarded_for",
+        "forwarded_host",
+        "forwarded_proto",
+        "host",
+        "host_line",
+        "idempotency_key",
+        "keep_alive",
+        "length",
+        "lines",
+        "method",
+        "old",
+        "plain",
+        "raw",
+        "request_id",
+        "seldom",
+        "target",
+        "te_trailers",
+        "traces",
+        "via",
+        "websocket",
+    )
 
-    raw = b""
-    lines: list[bytes]  # line 0 is the request line; the last two are empty
-    method = b""
-    target = b""  # as it goes upstream: origin-form or `*`
-    old = False  # HTTP/1.0
-    plain = False  # the request line goes upstream as it came
-    seldom = False  # chunked, websocket or te_trailers
-    host = b""
-    host_line = 0
-    length = 0  # of the body, where it is not chunked
-    chunked = False
-    keep_alive = True
-    expect = False
-    websocket = False
-    te_trailers = False
-    idempotency_key = False
-    request_id = b""  # the client's, when valid
-    via: tuple[bytes, ...] = ()
-    traces: tuple[bytes, ...] = ()  # `traceparent`
-    forwarded_for: tuple[bytes, ...] = ()
-    forwarded_proto = b""
-    forwarded_host = b""
     drop: list[int]  # lines that no upstream gets, descending
     copy_drop: list[int]  # lines that a copy does not get, descending: `drop`, framing, credentials
     copy_drop_trusted: list[int]  # the same where credentials are forwarded
 
     def __init__(self, raw: bytes, lines: list[bytes]) -> None:
         self.raw = raw
-        self.lines = lines
+        self.lines = lines  # line 0 is the request line; the last two are empty
+        self.method = b""
+        self.target = b""  # as it goes upstream: origin-form or `*`
+        self.old = False  # HTTP/1.0
+        self.plain = False  # the request line goes upstream as it came
+        self.seldom = False  # chunked, websocket or te_trailers
+        self.host = b""
+        self.host_line = 0
+        self.length = 0  # of the body, where it is not chunked
+        self.chunked = self.websocket = self.te_trailers = False
+        self.keep_alive = True
+        self.expect = self.idempotency_key = False
+        self.request_id = b""  # the client's, when valid
+        self.via: tuple[bytes, ...] = ()
+        self.traces: tuple[bytes, ...] = ()  # `traceparent`
+        self.forwarded_for: tuple[bytes, ...] = ()
+        self.forwarded_proto = self.forwarded_host = b""
 
     def field(self, name: bytes) -> bytes | None:
         """The first value of a field, by a scan of the raw lines: for rules that few routes configure."""

@@ -178,26 +178,29 @@ class Downstream(asyncio.Protocol):
                 self.transport.abort()
 
     def _read_head(self, data: bytes) -> None:
+        arrival_ns = perf_counter_ns()
         if self._held:
             data = self._held + data
             self._held = b""
         worker = self.worker
         runtime = worker.runtime
         end = data.find(_END) + 4
-        limit = runtime.limits.head
-        if end == 3 or end > limit or data[0] == 13 or data[0] == 10:
-            self._read_partial(data, runtime)
-            return
-        arrival_ns = perf_counter_ns()
-        self._probe = None
-        heads, size = runtime.heads, len(data)
+        size = len(data)
         raw = data if end == size else data[:end]
-        try:
-            plan = heads.recall(raw) or heads.read(raw)
-        except Refused as e:
-            self._refuse_unparsed(e)
-            return
-        exchange = self.exchange = runtime.exchange(worker, runtime, self, plan, arrival_ns)
+        recall = runtime.heads.recall
+        plan = recall(raw)
+        if plan is None:
+            if end == 3 or end > runtime.limits.head or data[0] == 13 or data[0] == 10:
+                self._read_partial(data, runtime)
+                return
+            try:
+                plan = runtime.heads.read(raw)
+            except Refused as e:
+                self._refuse_unparsed(e)
+                return
+        self._probe = None
+        begin = runtime.exchange
+        exchange = self.exchange = begin(worker, runtime, self, plan, arrival_ns)
         self.will_close = False
         head = plan.head
         try:
@@ -215,7 +218,7 @@ class Downstream(asyncio.Protocol):
         except Refused as e:
             self._refuse_exchange(exchange, e)
         else:
-            if self._held and len(self._held) > limit:
+            if self._held and len(self._held) > runtime.limits.head:
                 self._pause()
 
     def _begin_sized(self, exchange: Exchange, data: bytes, end: int) -> None:

@@ -90,8 +90,8 @@ class Pool(Generic[Connection]):
                 connection.reusable
                 and now - connection.idle_since_ns < self._keep_alive_ns
                 and now - connection.born_ns < self._max_age_ns
-                and connection.poll is not None
-                and not connection.poll(0)  # as is_quiet, without a call
+                and (poll := connection.poll) is not None
+                and not poll(0)  # as is_quiet, without a call
             ):
                 return connection
             connection.give_up()

@@ -188,30 +188,34 @@ class UpstreamConnection(asyncio.BaseProtocol):
             data = self._held + data
             self._held = b""
         end = data.find(_END) + 4
-        if end == 3:
-            self._hold(data)
-            return
-        if end > MAX_HEAD:
-            self._too_long()
-            return
         size = len(data)
         raw = data if end == size else data[:end]
-        head = None if self._head_request else self.heads.recall(raw)
+        recall = self.heads.recall
+        head = None if self._head_request else recall(raw)
         if head is None:
-            try:
-                head = self.heads.parse(raw, self._head_request)
-            except Refused as e:
-                self._fail(o.PROTOCOL_ERROR, "protocol_error", e.detail)
+            head = self._parsed(data, end)
+            if head is None:
                 return
-        if head.status < 200 and head.status != 101:
-            self._pass_interim(head, data[end:])
-        elif head.framing == a.LENGTH and size - end == head.length:
-            if not head.keep_alive:
-                self.reusable = False
+        if head.usual and size - end == head.length:
             self.state = IDLE
             self.whole(head, data[end:])
+        elif head.status < 200 and head.status != 101:
+            self._pass_interim(head, data[end:])
         else:
             self._begin(head, data, end)
+
+    def _parsed(self, data: bytes, end: int) -> a.AnswerHead | None:
+        """The head that ends at `end` (3: it has not ended), None where there is none that can be used."""
+        if end == 3:
+            self._hold(data)
+        elif end > MAX_HEAD:
+            self._too_long()
+        else:
+            try:
+                return self.heads.parse(data[:end], self._head_request)
+            except Refused as e:
+                self._fail(o.PROTOCOL_ERROR, "protocol_error", e.detail)
+        return None
 
     def _pass_interim(self, head: a.AnswerHead, rest: bytes) -> None:
         self._interim += 1
@@ -240,8 +244,9 @@ class UpstreamConnection(asyncio.BaseProtocol):
         framing = head.framing
         size = len(data)
         if framing == a.LENGTH:
-            if size - end > head.length:
-                self.reusable = False
+            if size - end >= head.length:
+                if size - end > head.length:
+                    self.reusable = False
                 self.state = IDLE
                 self.whole(head, data[end : end + head.length])
                 return

@@ -98,6 +98,7 @@ class Worker:
         self._late = 0
         self.throttling = Throttling()
         self._throttled = 0.0  # share of the CPU quota's periods in which the kernel stopped us, over the last second
+        self._overloaded = False  # as of the last sweep
         self.counters = Counters()
         self._timer: asyncio.TimerHandle | None = None
         self._swept_at = perf_counter_ns()
@@ -315,6 +316,7 @@ class Worker:
                 production.sweep()
             for mirror in self._mirrors.values():
                 mirror.pool.sweep()
+        self._overloaded = self._late >= 2 or self._throttled > MOST
         if seconds >= self._next_ledger:
             self._next_ledger = seconds + LEDGER_S
             self.recording.send_ledger(self.ledger_rows())
@@ -326,7 +328,7 @@ class Worker:
 
     def shedding(self) -> int:
         """Why copies must not leave just now, 0 when they may: the mirror gives way before production does."""
-        if (self._late >= 2 or self._throttled > MOST) and self.runtime.snapshot.mirror.shed:
+        if self._overloaded and self.runtime.snapshot.mirror.shed:
             return OVERLOAD
         if self.recording.is_behind:
             return RECORDER_BEHIND
