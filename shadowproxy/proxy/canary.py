@@ -114,11 +114,9 @@ class Canary:
 class CanaryExchange(Exchange):
     __slots__ = ()
 
-    def _settle(self) -> None:
-        if self.legs:
-            record(self)
-            self.legs = []
-        self.release_cost()
+    def pack(self) -> None:
+        record(self)
+        self.legs = []
 
 
 class RewritingCanaryExchange(RewritingExchange, CanaryExchange):

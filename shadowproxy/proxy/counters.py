@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
-from time import perf_counter_ns
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from shadowproxy.core.ledger import TWIN
 from shadowproxy.core.outcome import OUTCOMES
 from shadowproxy.wire.buckets import BUCKETS_S
 from shadowproxy.wire.messages import Stats
-
-if TYPE_CHECKING:
-    from shadowproxy.proxy.exchange import Exchange
 
 _BUCKETS_NS: Final = [round(bound * 1e9) for bound in BUCKETS_S]
 
@@ -67,10 +63,18 @@ def label(value: str) -> str:
     return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
-class Counters:
-    """By name, and for good: an upstream that a configuration takes away stays counted, its last answers too."""
+# Of which route; by what status; ns from the request's arrival and from its start; of which upstream, if it was asked.
+Answer = tuple[RouteCounters, int, int, int, Histogram | None]
 
-    __slots__ = ("_overhead", "durations", "finished", "keyless", "routes")
+
+class Counters:
+    """By name, and for good: an upstream that a configuration takes away stays counted, its last answers too.
+
+    `answered` is called once a request, when production's part of it has ended, and only notes what is counted later:
+    in one go the same costs half.
+    """
+
+    __slots__ = ("_answers", "_overhead", "answered", "durations", "finished", "keyless", "routes")
 
     def __init__(self) -> None:
         self.routes: dict[str, RouteCounters] = {}
@@ -78,24 +82,8 @@ class Counters:
         self.keyless: dict[str, list[int]] = {}
         self.durations: dict[str, Histogram] = {}  # of what answers as production
         self._overhead = Histogram()
-
-    def answered(self, exchange: Exchange) -> int:
-        """Production's part of a request has ended; answers with the time when it did."""
-        status = exchange.status_answered or exchange.status or 499
-        counters = exchange.route.counters
-        codes = counters.codes
-        try:
-            codes[status] += 1
-        except KeyError:
-            codes[status] = 1
-        now = perf_counter_ns()
-        whole = now - exchange.arrival_ns
-        counters.durations.observe(whole)
-        if exchange.start_ns:
-            total = exchange.total_ns
-            self._overhead.observe(whole - total if whole > total else 0)
-            exchange.runtime.production.durations.observe(total)
-        return now
+        self._answers: list[Answer] = []
+        self.answered: Callable[[Answer], None] = self._answers.append
 
     def refused(self, status: int) -> None:
         """A request without a route: what came was no request, or came too late or too often."""
@@ -103,7 +91,16 @@ class Counters:
         codes[status] = codes.get(status, 0) + 1
 
     def fold(self) -> None:
-        self._overhead.fold()
+        """Ten times a second, so that what is noted stays little."""
+        overhead = self._overhead
+        for counters, status, whole, total, durations in self._answers:
+            counters.codes[status] = counters.codes.get(status, 0) + 1
+            counters.durations.observe(whole)
+            if durations is not None:
+                overhead.observe(whole - total if whole > total else 0)
+                durations.observe(total)
+        self._answers.clear()
+        overhead.fold()
         for counters in self.routes.values():
             counters.durations.fold()
         for durations in self.durations.values():
@@ -111,6 +108,7 @@ class Counters:
 
     def stats(self, ledger: list[dict[str, Any]], gauges: dict[str, float]) -> Stats:
         """Totals so far, by their names as metrics without the prefix that all share."""
+        self.fold()
         return Stats(
             counters=self._requests() | _from_ledger(ledger) | self._copies(),
             gauges=gauges,

@@ -402,9 +402,10 @@ class Exchange:
                 self._keep_answer(body)
         downstream = self.downstream
         if downstream is not None:
-            if self._closes(head, now) or self.head.old or self.runtime.answers_id:
-                close = downstream.will_close
-                raw = serialise.answer_head(head, old_client=self.head.old, close=close, added=self.answer_id())
+            asked = self.head
+            if not self.complete or asked.old or downstream.closes_after(asked, now) or self.runtime.answers_id:
+                close = self._closes(head, now)
+                raw = serialise.answer_head(head, old_client=asked.old, close=close, added=self.answer_id())
             else:
                 raw = head.passed or serialise.passed_head(head)
             if size <= JOINED:
@@ -699,7 +700,11 @@ class Exchange:
                 # Production has answered, or failed, before the request was whole: there is nothing to copy.
                 self.refused = self.refused or o.EXCLUDED_REFUSED
             self._decide(self.drop_reason)
-        now = self.worker.counters.answered(self)
+        now = perf_counter_ns()
+        status = self.status_answered or self.status or 499
+        asked = self.runtime.production.durations if self.start_ns else None
+        answered = self.worker.counters.answered
+        answered((self.route.counters, status, now - self.arrival_ns, self.total_ns, asked))
         downstream = self.downstream
         if downstream is not None:
             self.downstream = None
@@ -718,10 +723,14 @@ class Exchange:
 
     def _settle(self) -> None:
         if self.legs:
-            tee.record(self)
-            self.legs = []
-        if self._cost:
+            self.worker.recording.settle(self)
+        elif self._cost:
             self.release_cost()
+
+    def pack(self) -> None:
+        """Hand the pair to the recorder; all that was reserved for it is given back."""
+        tee.record(self)
+        self.legs = []
 
     def reserve(self, cost: int) -> bool:
         """Take from the budget what is given back when the pair has gone to the recorder, or nowhere."""

@@ -12,7 +12,7 @@ def test_a_mirrored_request_s_bytecodes_are_counted_by_function() -> None:
     rows = count(_MIRROR, requests=4)
     calls = {name: calls for _, name, _, calls in rows}
     assert calls["Exchange.start"] == 1.0
-    assert calls["Leg.pack"] == 1.0
+    assert calls["Leg.finish"] == 1.0
     assert sum(row[2] for row in rows) > 500
 
 

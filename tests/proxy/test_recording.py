@@ -51,6 +51,21 @@ class Line:
         return self.recording.offer(seq, generation, frame, sum(map(len, frame)), [(self.row, COMPLETE)])
 
 
+class Settled:
+    """A pair whose exchanges have ended, which offers itself when it is asked to."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+
+    def pack(self) -> None:
+        self._line.offer()
+
+
+class Broken:
+    def pack(self) -> None:
+        raise ZeroDivisionError
+
+
 class Recorder:
     """The other end: what came, and acknowledgements."""
 
@@ -302,3 +317,57 @@ async def test_it_keeps_trying_until_there_is_a_recorder(monkeypatch: pytest.Mon
     async with asyncio.timeout(5):
         await connected.wait()
     assert tried == ["/there"] * 4
+
+
+async def test_pairs_that_settled_are_packed_together() -> None:
+    line = Line()
+    recorder = line.connect()
+    recorder.ack(0)
+    for _ in range(r.TOGETHER - 1):
+        line.recording.settle(Settled(line))
+    assert line.recording.bytes == 0
+    line.recording.settle(Settled(line))
+    assert line.recording.bytes > 100 * r.TOGETHER
+    await flushed()
+    assert recorder.pairs() == list(range(1, r.TOGETHER + 1))
+
+
+async def test_a_pair_that_settled_alone_goes_by_itself_soon() -> None:
+    line = Line()
+    recorder = line.connect()
+    recorder.ack(0)
+    line.recording.settle(Settled(line))
+    await flushed()
+    assert recorder.pairs() == [1]
+
+
+async def test_what_settled_while_no_recorder_was_there_goes_to_the_one_that_comes() -> None:
+    line = Line()
+    for _ in range(3):
+        line.recording.settle(Settled(line))
+    recorder = line.connect()
+    recorder.ack(0)
+    assert recorder.pairs() == [1, 2, 3]
+
+
+async def test_what_has_settled_when_the_worker_ends_is_waited_for() -> None:
+    line = Line()
+    recorder = line.connect()
+    recorder.ack(0)
+    for _ in range(3):
+        line.recording.settle(Settled(line))
+    draining = asyncio.ensure_future(line.recording.drain(5.0))
+    await flushed()
+    recorder.ack(3)
+    assert await draining == 0
+    assert line.row.logged == 3
+
+
+async def test_a_pair_that_cannot_be_packed_costs_no_other() -> None:
+    line = Line()
+    line.recording.settle(Broken())
+    line.recording.settle(Settled(line))
+    with pytest.raises(ZeroDivisionError):
+        line.recording.pack()
+    line.recording.pack()
+    assert line.recording.bytes > 100

@@ -12,9 +12,10 @@ import pytest
 
 from shadowproxy.core.ledger import broken_laws
 from shadowproxy.core.outcome import LOGGED
-from shadowproxy.proxy import counters, downstream, exchange, leg, mirror, pool, production, reads, worker
+from shadowproxy.proxy import downstream, exchange, leg, mirror, pool, production, reads, worker
 from shadowproxy.proxy.downstream import Downstream
 from shadowproxy.proxy.pool import Pool
+from shadowproxy.proxy.recording import Pair
 from shadowproxy.proxy.timers import TICK_NS, Timers
 from shadowproxy.proxy.upstream import UpstreamConnection
 from shadowproxy.proxy.worker import Worker
@@ -227,6 +228,9 @@ class FakeRecorder:
             row.finish(outcome, LOGGED)
         return True
 
+    def settle(self, pair: Pair) -> None:
+        pair.pack()
+
     def send_ledger(self, rows: bytes) -> None:
         pass
 
@@ -304,7 +308,7 @@ def configuration(*candidates: s.Candidate, urls: tuple[str, ...] = ("http://v1.
 def stopped(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
     """Every module of the data plane reads this clock."""
     clock = Clock()
-    for module in (counters, downstream, exchange, leg, mirror, pool, production, reads, worker):
+    for module in (downstream, exchange, leg, mirror, pool, production, reads, worker):
         monkeypatch.setattr(module, "perf_counter_ns", clock)
     yield clock
 
