@@ -20,8 +20,8 @@ PAIR_KEYS = _names(
     " shadow twin comparison noise"
 )
 EXCHANGE_KEYS = _names(
-    "upstream version outcome dropped error bad status headers body body_encoding body_bytes body_truncated timing_ms"
-    " stream"
+    "upstream version fingerprint outcome dropped error bad status headers body body_encoding body_bytes body_truncated"
+    " timing_ms stream"
 )
 LEDGER_KEYS = _names(
     "v kind ts worker boot trial candidate route requests unmatched excluded eligible sampled_out dropped sent"
