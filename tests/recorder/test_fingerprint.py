@@ -40,6 +40,13 @@ def test_what_is_said(server: str | None, value: Any, expected: str | None) -> N
     assert fingerprint(server, value) == expected
 
 
+@pytest.mark.parametrize("versions", [(1, True, 1.0), (True, 1, "1"), ("1", 1, True)])
+def test_what_was_said_before_is_not_taken_for_what_merely_equals_it(versions: tuple[Any, ...]) -> None:
+    expected = {int: "model_version=1", str: "model_version=1", bool: None, float: None}
+    for version in versions * 2:
+        assert fingerprint(None, {"model_version": version}) == expected[type(version)]
+
+
 def lines(*exchanges: frames.Exchange) -> list[dict[str, Any]]:
     snapshot = f.snapshot("log", candidates=2, twin=True)
     plan = compile_plan(snapshot, snapshot.pairs, b"k" * 32)
