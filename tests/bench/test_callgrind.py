@@ -100,6 +100,6 @@ def test_a_mirrored_request_of_a_real_worker_is_counted() -> None:
 @pytest.mark.skipif(bool(callgrind.missing()), reason="valgrind is not installed on this machine")
 def test_a_pair_of_a_real_recorder_is_counted() -> None:
     (case,) = (case for case in ANSWERS if case.name == "differ")
-    counted = count_pairs(case, pairs=5)
+    counted = count_pairs(case, pairs=50)  # what it does of itself meanwhile is taken off, and is not always the same
     assert counted.instructions > 10_000
     assert next(iter(counted.functions)) == "_PyEval_EvalFrameDefault"
