@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-SEPARATOR: Final = "; "
+from shadowproxy.pairlog.fingerprint import SERVER, joined
+
 _SAID: Final = ("model_version", "system_fingerprint")
 _NAMES: Final = (*_SAID, "model_name", "model")
 _LONGEST: Final = 100  # characters of one value
@@ -39,10 +40,10 @@ def fingerprint(server: str | None, value: Any) -> str | None:
 
 def _told(server: str | None, *values: Any) -> str | None:
     model = next((f" of {_plain(one)}" for one in values[len(_SAID) :] if one.__class__ is str), "")
-    said = [f"{name}{model}={_plain(one)}" for name, one in zip(_SAID, values, strict=False) if _is_said(one)]
+    said = [(f"{name}{model}", _plain(one)) for name, one in zip(_SAID, values, strict=False) if _is_said(one)]
     if server:
-        said.append(f"server={_plain(server)}")
-    return SEPARATOR.join(said) or None
+        said.append((SERVER, _plain(server)))
+    return joined(said)
 
 
 def _is_said(value: Any) -> bool:

@@ -1,15 +1,13 @@
 """What answers said of the software that made them: by role, and where one upstream said two things in a trial.
 
-The recorder writes `name=value` parts (`recorder.fingerprint`). Two values of one name on one route are two versions;
-an answer that says nothing of a name says nothing against it.
+Two values of one name on one route are two versions; an answer that says nothing of a name says nothing against it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-_SEPARATOR = "; "
-_SERVER = "server"
+from shadowproxy.pairlog.fingerprint import SERVER, parts_of
 
 
 def by_role(said: Iterable[tuple[str, str, str]]) -> dict[str, list[str]]:
@@ -24,11 +22,10 @@ def are_unlike(said: Iterable[tuple[str, str, str]], a: str, b: str) -> bool:
     """Whether two roles name other versions of one model on one route. A server's own name is no version."""
     seen: dict[tuple[str, str], dict[str, set[str]]] = {}
     for route, role, fingerprint in said:
-        for part in fingerprint.split(_SEPARATOR):
-            name, _, value = part.partition("=")
+        for name, value in parts_of(fingerprint):
             seen.setdefault((route, name), {}).setdefault(role, set()).add(value)
     return any(
-        name != _SERVER and a in roles and b in roles and roles[a].isdisjoint(roles[b])
+        name != SERVER and a in roles and b in roles and roles[a].isdisjoint(roles[b])
         for (_, name), roles in seen.items()
     )
 
@@ -37,8 +34,7 @@ def mixed(said: Iterable[tuple[str, str, str]]) -> dict[str, list[str]]:
     """By role, the parts of which a route has seen two values."""
     seen: dict[tuple[str, str, str], dict[str, None]] = {}
     for route, role, fingerprint in said:
-        for part in fingerprint.split(_SEPARATOR):
-            name, _, value = part.partition("=")
+        for name, value in parts_of(fingerprint):
             seen.setdefault((role, route, name), {})[value] = None
     found: dict[str, dict[str, None]] = {}
     for (role, _, name), values in seen.items():

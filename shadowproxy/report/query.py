@@ -50,7 +50,7 @@ SELECT candidate, trial, route, role, said FROM (
   UNION SELECT candidate, trial, route, 'shadow', shadow_fingerprint FROM facets WHERE {COUNTS}
   UNION SELECT candidate, trial, route, 'twin', twin_fingerprint FROM facets WHERE {COUNTS})
 WHERE said IS NOT NULL
-QUALIFY row_number() OVER (PARTITION BY candidate, trial, route, role ORDER BY said) <= {{most}} ORDER BY ALL
+QUALIFY row_number() OVER (PARTITION BY candidate, trial, route, role ORDER BY said) <= {MOST_FINGERPRINTS} ORDER BY ALL
 """
 
 _HISTOGRAM: Final = f"""
@@ -174,7 +174,7 @@ def streams(con: duckdb.DuckDBPyConnection) -> dict[Cell, dict[str, tuple[Any, .
 
 def fingerprints(con: duckdb.DuckDBPyConnection) -> dict[Cell, list[tuple[str, str, str]]]:
     """(route, role, what an answer said of the software that made it), each once, so many of a role at most."""
-    return _grouped(con.execute(_FINGERPRINTS.format(most=MOST_FINGERPRINTS)).fetchall())
+    return _grouped(con.execute(_FINGERPRINTS).fetchall())
 
 
 def histogram(con: duckdb.DuckDBPyConnection, what: str) -> dict[Cell, dict[str, int]]:
