@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from shadowproxy.proxy import tee
-from shadowproxy.proxy.exchange import Exchange
-from shadowproxy.proxy.rewrite import RewritingExchange
 from shadowproxy.proxy.runtime import Draw, Runtime, keyed
 from shadowproxy.settings.snapshot import Candidate, Ramp, Snapshot
 from shadowproxy.wire import frames
@@ -25,6 +23,7 @@ if TYPE_CHECKING:
     from shadowproxy.core.ledger import Ledger
     from shadowproxy.proxy.counters import RouteCounters
     from shadowproxy.proxy.downstream import Downstream
+    from shadowproxy.proxy.exchange import Exchange
     from shadowproxy.proxy.mirror import Mirror
     from shadowproxy.proxy.plan import RequestPlan
     from shadowproxy.proxy.production import Production
@@ -51,7 +50,6 @@ class Face(Runtime):
         self.candidate = snapshot.candidates[at]
         self.candidate_mirror = mirrors[ramp.candidate]
         super().__init__(_turned(snapshot, ramp), challenger, mirrors, ledger, counters)
-        self.exchange = RewritingCanaryExchange if self.rewrites_body else CanaryExchange
 
     def _role_of(self, settings: Candidate, at: int) -> int:
         return frames.PRODUCTION if frames.FIRST_CANDIDATE + at == self.role else super()._role_of(settings, at)
@@ -59,6 +57,26 @@ class Face(Runtime):
     def _counted_as(self, settings: Candidate, at: int) -> Candidate:
         """The incumbent's copy makes the candidate's pair, so it is counted in the candidate's row."""
         return self.candidate if frames.FIRST_CANDIDATE + at == self.role else settings
+
+    def record(self, exchange: Exchange) -> None:
+        """The pair, with the incumbent's copy as production's exchange and the client's own as the candidate's."""
+        is_warming = exchange.start_ns < self.candidate_mirror.warm_until_ns
+        mine: list[bytes | bytearray] = []
+        size = tee.pack_own(exchange, mine, self.role, frames.WARMING if is_warming else 0)
+        first: list[bytes | bytearray] = []
+        rest: list[bytes | bytearray] = []
+        fates = []
+        count = 1
+        for leg in exchange.legs:
+            is_incumbent = leg.entry.role == frames.PRODUCTION
+            size += leg.pack(first if is_incumbent else rest, exchange.arrival_ns)
+            fates.append((leg.entry.row, exchange.outcome if is_incumbent else leg.outcome))
+            count += 1
+        if exchange.twin_dropped:
+            count += 1
+            size += tee.pack_dropped_twin(exchange, rest)
+        exchange.release_cost()
+        tee.offer_frame(exchange, [*first, *mine, *rest], size, count, fates, self.role)
 
 
 def _turned(snapshot: Snapshot, ramp: Ramp) -> Snapshot:
@@ -109,38 +127,3 @@ class Canary:
         """Whether a pair will come of it, for the gates to judge."""
         wanted = plan.keep >= 0 and not plan.drop_reason and plan.leaves_behind is None
         return wanted and plan.route.number in self._routes
-
-
-class CanaryExchange(Exchange):
-    __slots__ = ()
-
-    def pack(self) -> None:
-        record(self)
-        self.legs = []
-
-
-class RewritingCanaryExchange(RewritingExchange, CanaryExchange):
-    __slots__ = ()
-
-
-def record(exchange: Exchange) -> None:
-    """The pair, with the incumbent's copy as production's exchange and the client's own as the candidate's."""
-    face = exchange.runtime
-    assert isinstance(face, Face)
-    is_warming = exchange.start_ns < face.candidate_mirror.warm_until_ns
-    mine: list[bytes | bytearray] = []
-    size = tee.pack_own(exchange, mine, face.role, frames.WARMING if is_warming else 0)
-    first: list[bytes | bytearray] = []
-    rest: list[bytes | bytearray] = []
-    fates = []
-    count = 1
-    for leg in exchange.legs:
-        is_incumbent = leg.entry.role == frames.PRODUCTION
-        size += leg.pack(first if is_incumbent else rest, exchange.arrival_ns)
-        fates.append((leg.entry.row, exchange.outcome if is_incumbent else leg.outcome))
-        count += 1
-    if exchange.twin_dropped:
-        count += 1
-        size += tee.pack_dropped_twin(exchange, rest)
-    exchange.release_cost()
-    tee.offer_frame(exchange, [*first, *mine, *rest], size, count, fates, face.role)

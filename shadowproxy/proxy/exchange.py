@@ -729,7 +729,7 @@ class Exchange:
 
     def pack(self) -> None:
         """Hand the pair to the recorder; all that was reserved for it is given back."""
-        tee.record(self)
+        self.runtime.record(self)
         self.legs = []
 
     def reserve(self, cost: int) -> bool:

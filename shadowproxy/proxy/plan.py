@@ -39,6 +39,16 @@ class RequestPlan:
         self.leaves_behind: Holds | None = None  # whether a call with such a body is stateful; None: none is
         self.copies: dict[int, bytes] = {}  # by a copy's role: its head, as `request` is production's
 
+    def adding(self, lines: bytes) -> RequestPlan:
+        """The same plan, whose head for production has `lines` too."""
+        plan = RequestPlan(self.head, self.route, self.request + lines)
+        plan.refused = self.refused
+        plan.keep = self.keep
+        plan.drop_reason = self.drop_reason
+        plan.leaves_behind = self.leaves_behind
+        plan.copies = self.copies
+        return plan
+
     def mirror(self, keep: int) -> None:
         """Copies are wanted, of bodies up to `keep` bytes."""
         self.keep = keep

@@ -6,7 +6,6 @@ so such a request leaves once its body has come; a body that cannot be rewritten
 
 from __future__ import annotations
 
-import copy
 import json
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Final
@@ -84,9 +83,7 @@ class RewritingExchange(Exchange):
         rewrite = self.runtime.rewrite
         if rewrite is not None and has_body(self.head):
             wire = rewrite.body(body)
-            plan = copy.copy(self.plan)
-            plan.request += b"Content-Length: %d\r\n" % len(wire)
-            self.plan = plan
+            self.plan = self.plan.adding(b"Content-Length: %d\r\n" % len(wire))
         super().start(body, wire, True)
 
     def body_pieces(self, pieces: list[bytes]) -> None:

@@ -17,6 +17,7 @@ from shadowproxy.core.routes import Router
 from shadowproxy.core.sampling import cookie, point, text_key
 from shadowproxy.core.stateful import RULES
 from shadowproxy.http1 import serialise
+from shadowproxy.proxy import tee
 from shadowproxy.proxy.copies import CopyPlan, json_keys
 from shadowproxy.proxy.counters import RouteCounters
 from shadowproxy.proxy.exchange import Exchange
@@ -24,11 +25,11 @@ from shadowproxy.proxy.heads import RequestHeads
 from shadowproxy.proxy.leg import ANSWER_RESERVE
 from shadowproxy.proxy.plan import RequestPlan
 from shadowproxy.proxy.rewrite import LONGEST_BODY, RewritingExchange, rewrite_of
+from shadowproxy.proxy.tether import Tether
 from shadowproxy.wire import frames
 
 if TYPE_CHECKING:
     from shadowproxy.http1.request import RequestHead
-    from shadowproxy.proxy.canary import Canary
     from shadowproxy.proxy.downstream import Downstream
     from shadowproxy.proxy.mirror import Mirror
     from shadowproxy.proxy.production import Production
@@ -142,7 +143,6 @@ class Runtime:
         if self.rewrites_body:
             self.body_limit = min(self.body_limit, LONGEST_BODY)
         self.exchange: MakeExchange = RewritingExchange if self.rewrites_body else Exchange
-        self.canary: Canary | None = None
         self.mirrored_methods = frozenset(method.encode() for method in snapshot.mirror.methods)
         self._trusted = [ipaddress.ip_network(network, strict=False) for network in snapshot.trusted_proxies]
         self.router = Router([route.match for route in snapshot.routes])
@@ -159,6 +159,7 @@ class Runtime:
         self.longest_body = max((route.keep_up_to for route in self.routes), default=-1)
         self.no_route = self._plan(ledger, counters, frames.NO_ROUTE, None, ())
         self.heads = RequestHeads(limits.headers, self._planner())
+        self.tether = Tether([*self.routes, self.no_route], mirrors.values())
 
     def _planner(self) -> Callable[[RequestHead], RequestPlan]:
         """A function that does not hold the runtime: it must go when the last of its requests has gone."""
@@ -222,13 +223,9 @@ class Runtime:
         """Whose ledger row counts what is sent to this one."""
         return settings
 
-    def hush(self, names: frozenset[str]) -> None:
-        """The kill switch, ahead of the configuration that will say the same."""
-        if self.canary is not None:
-            self.canary.is_on = self.canary.face.candidate.name not in names
-        for route in (*self.routes, self.no_route):
-            for entry in (*route.candidates, *([route.twin] if route.twin else ())):
-                entry.hush(entry.settings.name in names)
+    def record(self, exchange: Exchange) -> None:
+        """Hand the pair of one of its requests to the recorder."""
+        tee.record(exchange)
 
     def trusts(self, peer: str) -> bool:
         """Whether X-Forwarded-* of this peer is appended to rather than replaced."""

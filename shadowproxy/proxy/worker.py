@@ -40,6 +40,7 @@ from shadowproxy.proxy.production import Production
 from shadowproxy.proxy.reads import ReadBudget
 from shadowproxy.proxy.recording import Recording
 from shadowproxy.proxy.runtime import Runtime
+from shadowproxy.proxy.tether import Tether
 from shadowproxy.proxy.timers import TICK_NS, Timers
 from shadowproxy.settings import snapshot as snapshots
 from shadowproxy.settings.snapshot import Candidate, Ramp, Snapshot
@@ -83,13 +84,13 @@ class Worker:
         self.recording: Recording
         self._recorder = recorder
         self._snapshots: dict[int, bytes] = {}
-        self._runtimes: weakref.WeakValueDictionary[int, Runtime] = weakref.WeakValueDictionary()  # in use by requests
+        # Of runtimes in use by requests, by generation; a negative one is of a face.
+        self._tethers: weakref.WeakValueDictionary[int, Tether] = weakref.WeakValueDictionary()
         self._context: ssl.SSLContext | None = None  # towards clients
         self._tasks: set[asyncio.Task[None]] = set()  # short ones: clients that are not yet connections
         self._productions: dict[bytes, Production] = {}
         self._warmed: dict[bytes, Production] = {}  # of what is prepared: connected, not yet in use
         self._mirrors: dict[bytes, Mirror] = {}
-        self._gone: weakref.WeakSet[Mirror] = weakref.WeakSet()  # of no configuration any more; copies may be under way
         self._prepared: tuple[int, Snapshot, Callable[[], None]] | None = None
         self._hushed: frozenset[str] = frozenset()
         self._servers: list[tuple[asyncio.AbstractServer | TlsServer, socket.socket]] = []
@@ -165,10 +166,10 @@ class Worker:
         """The kill switch: from now on no copies to these, also of requests that have already begun."""
         before, self._hushed = self._hushed, frozenset(candidates)
         if self._hushed >= before:
-            for runtime in list(self._runtimes.values()):
-                runtime.hush(self._hushed)
-        elif self._runtimes:
-            self.runtime.hush(self._hushed)
+            for tether in list(self._tethers.values()):
+                tether.hush(self._hushed)
+        elif self._tethers:
+            self.runtime.tether.hush(self._hushed)
 
     def _install(self, snapshot: Snapshot, data: bytes, contexts: Contexts) -> None:
         workers = max(1, snapshot.workers)
@@ -179,15 +180,14 @@ class Worker:
         self.budget.limit = snapshot.mirror.max_buffered
         self.max_connections = max(1, -(-snapshot.limits.connections // workers))
         self._snapshots[snapshot.generation] = data
-        runtime = self._runtimes[snapshot.generation] = Runtime(
-            snapshot, production, targets, self.ledger, self.counters.routes
-        )
+        runtime = Runtime(snapshot, production, targets, self.ledger, self.counters.routes)
+        self._tethers[snapshot.generation] = runtime.tether
         answering = {id(production)}
         if snapshot.ramp is not None:
             challenger = self._challenger(snapshot.ramp, workers, contexts, self._productions)
             answering.add(id(challenger))
             self._ramp(runtime, snapshot.ramp, challenger, targets)
-        runtime.hush(self._hushed)
+        runtime.tether.hush(self._hushed)
         self.runtime = runtime
         self._forget_snapshots()
         for connection in list(self.connections):
@@ -199,14 +199,14 @@ class Worker:
         kept = set(map(id, targets.values()))
         for key, gone in [(key, gone) for key, gone in self._mirrors.items() if id(gone) not in kept]:
             del self._mirrors[key]
-            self._gone.add(gone)
             gone.pool.close()
 
     def _ramp(self, runtime: Runtime, ramp: Ramp, challenger: Production, targets: dict[str, Mirror]) -> None:
         """Let `runtime` give a share of its requests to the challenger."""
         face = Face(runtime.snapshot, ramp, challenger, targets, self.ledger, self.counters.routes)
-        self._runtimes[-runtime.generation] = face  # its requests may be the last that need the generation
-        runtime.canary = runtime.exchange = Canary(runtime, face, ramp)
+        self._tethers[-runtime.generation] = face.tether  # its requests may be the last that need the generation
+        canary = runtime.tether.canary = Canary(runtime, face, ramp)
+        runtime.exchange = canary
 
     def _challenger(self, ramp: Ramp, workers: int, contexts: Contexts, kept_in: dict[bytes, Production]) -> Production:
         return self._production(ramp.challenger, workers, contexts.get(ramp.candidate), kept_in)
@@ -257,7 +257,7 @@ class Worker:
 
     def _forget_snapshots(self) -> None:
         """At most eight are kept, and older ones that a pair which waits, or a request in flight, will name."""
-        needed = {*self.recording.generations(), *map(abs, self._runtimes)}
+        needed = {*self.recording.generations(), *map(abs, self._tethers)}
         for generation in sorted(self._snapshots)[:-MAX_SNAPSHOTS]:
             if generation not in needed:
                 del self._snapshots[generation]
@@ -400,7 +400,9 @@ class Worker:
             self._timer.cancel()
 
     def _in_flight(self) -> int:
-        return sum(mirror.in_flight for mirror in (*self._mirrors.values(), *self._gone))
+        """Copies, also to mirrors of older configurations."""
+        mirrors = {mirror for tether in self._tethers.values() for mirror in tether.mirrors}
+        return sum(mirror.in_flight for mirror in mirrors)
 
     def _stop_accepting(self) -> None:
         """What is in the queue already is ours: accept it all before the socket is let go."""
