@@ -52,9 +52,15 @@ def _mark(name: bytes, unless: bytes) -> tuple[bytes, re.Pattern[bytes]]:
 
 
 def _any(*marks: tuple[bytes, re.Pattern[bytes]]) -> Holds:
+    # One byte is found ten times as fast as a name, and most bodies have no underscore.
+    telling = b"_" if all(b"_" in name for name, _ in marks) else b'"'
+
     def holds(body: bytes | bytearray) -> bool:
+        if body.find(telling) < 0:
+            return False
         for name, member in marks:  # noqa: SIM110 - on production's loop, and any() costs a generator
-            if name in body and member.search(body) is not None:
+            # Not `in`, which first tries whether the name is a number.
+            if body.find(name) >= 0 and member.search(body) is not None:
                 return True
         return False
 
