@@ -17,10 +17,12 @@ WORKDIR /src
 COPY constraints.txt ./
 RUN pip install --constraint constraints.txt --upgrade pip \
  && python -m venv --without-pip /venv
-COPY pyproject.toml README.md LICENSE NOTICE ./
+# For shadowproxy itself: what a request passes through is compiled (hatch_build.py), and the compiler stays behind.
+RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends gcc libc6-dev
+COPY pyproject.toml hatch_build.py README.md LICENSE NOTICE ./
 COPY shadowproxy ./shadowproxy
-# Dependencies come as wheels or not at all: a source build would need a compiler and would differ from what was tested.
-RUN pip wheel --no-deps --build-constraint constraints.txt --wheel-dir /wheels . \
+# Dependencies come as wheels or not at all: a source build would differ from what was tested.
+RUN SHADOWPROXY_COMPILE=1 pip wheel --no-deps --build-constraint constraints.txt --wheel-dir /wheels . \
  && pip --python /venv/bin/python install --only-binary :all: --constraint constraints.txt /wheels/shadowproxy-*.whl
 
 FROM ${BASE}

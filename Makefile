@@ -3,6 +3,7 @@
 #   make demo          real models, the proxy, a report                 ARGS="--duration 60" is passed on
 #   make test          every test but the slow campaigns                ARGS="tests/core -x" is passed on
 #   make lint          ruff and mypy
+#   make compiled      what a request passes through, compiled: benches and end-to-end tests run it
 #   make bench         point figures of everything in under 15 minutes   ARGS="--docs" is passed on; needs nginx
 #   make bench-proof   the same with intervals: hours
 #   make bench-quick   ratios only, in under three minutes
@@ -22,9 +23,11 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # The build backend is pinned by the same file: without --build-constraint each build would take the newest.
 INSTALL := $(PIP) install --constraint constraints.txt --build-constraint constraints.txt
+# An editable install runs its sources; to ask for a compiler's tools would only take time.
+EDITABLE := SHADOWPROXY_COMPILE=0 $(INSTALL) --editable
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench bench-quick bench-proof campaign honesty clean
+.PHONY: help demo test lint compiled bench bench-quick bench-proof campaign honesty clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -46,24 +49,34 @@ lint: $(VENV)/.dev-ready
 	@$(BIN)/python -m ruff format --check .
 	@$(BIN)/python -m mypy
 
-bench: $(VENV)/.demo-ready
+compiled: $(VENV)/.compiled-ready
+
+bench: $(VENV)/.compiled-ready
 	@$(BIN)/python -m bench all $(ARGS)
 
-bench-quick: $(VENV)/.demo-ready
+bench-quick: $(VENV)/.compiled-ready
 	@$(BIN)/python -m bench all --quick $(ARGS)
 
-bench-proof: $(VENV)/.demo-ready
+bench-proof: $(VENV)/.compiled-ready
 	@$(BIN)/python -m bench all --proof $(ARGS)
 
 # A stamp is newer than what it was made from exactly while the environment is as the files ask.
 $(VENV)/.demo-ready: $(VENV)/.pip-ready pyproject.toml
 	@echo "installing shadowproxy and its demo into $(VENV)" >&2
-	@$(INSTALL) --editable '.[demo]'
+	@$(EDITABLE) '.[demo]'
 	@touch $@
 
 $(VENV)/.dev-ready: $(VENV)/.demo-ready
 	@echo "installing the tools for tests and lint into $(VENV)" >&2
-	@$(INSTALL) --editable '.[demo]' --group test --group lint
+	@$(EDITABLE) '.[demo]' --group test --group lint
+	@touch $@
+
+# Beside the checkout, which goes on running its sources: who changes one need not compile to see what it does.
+$(VENV)/.compiled-ready: $(VENV)/.demo-ready hatch_build.py $(shell find shadowproxy -name '*.py')
+	@echo "compiling into $(VENV)/compiled, if there is a C compiler: a minute" >&2
+	@rm -rf $(VENV)/compiled
+	@$(INSTALL) --no-deps --target $(VENV)/compiled .
+	@$(BIN)/python -m bench.builds >&2
 	@touch $@
 
 # pip first: dependency groups and build constraints are newer than the pip that many systems bring.

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from bench import readme
+from bench import builds, readme
 from bench.experiment import Experiment, run
 
 # In the order in which `all` runs them; those marked take part in `all --quick`.
@@ -64,4 +64,5 @@ def _all(words: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
+    builds.prefer_compiled()
     sys.exit(main())

@@ -24,7 +24,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
-from bench import document, machine, results
+from bench import builds, document, machine, results
 from bench.failure import MeasurementError
 from bench.programs import find, missing
 from bench.table import markdown
@@ -79,6 +79,7 @@ class Experiment:
 
 def run(experiment: Experiment, words: Sequence[str] | None = None) -> int:
     """0 when it measured, 2 when it cannot on this machine, 4 when something did not start or answer."""
+    builds.prefer_compiled()
     words = sys.argv[1:] if words is None else words
     chosen = _parse(experiment, words)
     if why := _cannot(experiment):

@@ -10,7 +10,6 @@ worker's system calls (which are counted beside it) and the memory's are not in 
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from bench import builds
 from bench.callgrind import counted
 from bench.counting import Count, Counting, per_request
 from bench.failure import MeasurementError
@@ -30,7 +30,6 @@ from shadowproxy.settings.settle import settle
 from shadowproxy.settings.snapshot import encode
 
 _IDLE_S = 2.0
-_CLONE = Path(__file__).parent.parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,7 @@ def standing(case: Case, place: Path) -> Iterator[Stand]:
     fds = (world.supervisor.theirs.fileno(), world.listen.fileno())
     arguments = ["--slot", "0", "--control", str(fds[0]), "--listen", str(fds[1])]
     command = (sys.executable, "-m", "bench.counted_worker", *arguments, "--recorder", str(world.recorder_path))
-    environment = {**os.environ, "PYTHONPATH": str(_CLONE), "PYTHONHASHSEED": "0"}
+    environment = {**builds.environment(), "PYTHONHASHSEED": "0"}
     try:
         yield Stand(world, command, fds, environment, _snapshot(place, world))
     except (MeasurementError, TimeoutError) as error:
@@ -114,4 +113,5 @@ def _snapshot(place: Path, world: Lockstep) -> bytes:
 COUNTING = Counting("instructions", __doc__, "request", CASES, count, many=500, default=CASES[:2])
 
 if __name__ == "__main__":
+    builds.prefer_compiled()
     sys.exit(COUNTING.run())

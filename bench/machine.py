@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import shadowproxy
+from bench import builds
 
 _VERSION = re.compile(r"\d+\.\d+(?:\.\d+)*")
 _LIBRARIES = ("uvloop", "httptools", "msgspec", "orjson")
@@ -21,6 +22,7 @@ def describe(*peers: str) -> dict[str, str]:
     return {
         "machine": f"{_processor()}, {os.cpu_count()} cores, Linux {platform.release()}",
         "shadowproxy": f"{shadowproxy.__version__} ({_revision()})",
+        "build": builds.name(),
         "Python": f"{platform.python_version()}, " + ", ".join(f"{name} {version(name)}" for name in _LIBRARIES),
         **{Path(peer).name: _version(peer) for peer in peers},
     }

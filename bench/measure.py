@@ -29,6 +29,7 @@ from shadowproxy.admin.verdicts import FIRST_S
 from shadowproxy.bench.address import parse
 from shadowproxy.bench.plan import Plan
 
+OURS = ("shadowproxy", "shadowproxy-interpreted")
 _READY_S = 30.0
 _SETTLED_OVER_S = 0.25
 _SETTLED_SHARE = 0.04  # of a core
@@ -91,7 +92,7 @@ def measure_each(scenario: Scenario, proxy: str, loads: Sequence[Load], program:
         place = Path(directory)
         samples = []
         with standing(scenario, proxy, place, loads[0], program) as stand:
-            if proxy == "shadowproxy" and scenario.mirrors:
+            if proxy in OURS and scenario.mirrors:
                 time.sleep(_BEHIND_THE_FIRST_VERDICT_S)
             for load in loads:
                 before = _received(stand.ports.status)
@@ -101,7 +102,7 @@ def measure_each(scenario: Scenario, proxy: str, loads: Sequence[Load], program:
                     time.sleep(0.2)
                 received = _received(stand.ports.status) - before - 1
                 samples.append(_sample(scenario, proxy, load, window, received))
-        if proxy == "shadowproxy" and scenario.mirrors:
+        if proxy in OURS and scenario.mirrors:
             recorded = shadow.count_pairs(place) / sum(sample.outcome["offered_with_warmup"] for sample in samples)
             samples = [replace(sample, recorded_share=recorded) for sample in samples]
         return samples
@@ -168,8 +169,11 @@ def _command(
     proxy: str, place: Path, scenario: Scenario, ports: Ports, program: str, settings: Mapping[str, object]
 ) -> list[str]:
     candidate = ports.candidate if scenario.mirrors else None
-    if proxy == "shadowproxy":
-        return shadow.command(place, scenario, ports.listen, ports.admin, ports.production, ports.candidate, settings)
+    if proxy in OURS:
+        before = shadow.INTERPRETED if proxy == "shadowproxy-interpreted" else []
+        return before + shadow.command(
+            place, scenario, ports.listen, ports.admin, ports.production, ports.candidate, settings
+        )
     if proxy == "envoy":
         copies = {} if candidate is None else {"candidate": (candidate, False)}
         return envoy.command(find("envoy") or "envoy", place, ports.listen, ports.production, copies)
@@ -183,7 +187,10 @@ def _command(
 def _processes(proxy: str, pid: int) -> dict[str, list[int]]:
     if proxy == "direct":
         return {}
-    return shadow.roles(pid) if proxy == "shadowproxy" else {proxy: tree(pid)}
+    if proxy not in OURS:
+        return {proxy: tree(pid)}
+    of = "interpreted-" if proxy == "shadowproxy-interpreted" else ""
+    return {role if role == "rest" else of + role: pids for role, pids in shadow.roles(pid).items()}
 
 
 @dataclass(slots=True)

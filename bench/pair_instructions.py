@@ -10,7 +10,6 @@ time as gather in a recorder at 2,000 requests/s, and the next when those are ac
 
 from __future__ import annotations
 
-import os
 import socket
 import sys
 import time
@@ -18,6 +17,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from bench import builds
 from bench.callgrind import counted
 from bench.counting import Count, Counting, per_request
 from bench.failure import MeasurementError
@@ -35,7 +35,6 @@ _AT_ONCE = 80  # pairs that gather in 40 ms (recording.GATHER_S) at 2,000 reques
 _IDLE_S = 2.0
 _PATIENCE_S = 120.0
 _MS = 1_000_000
-_CLONE = Path(__file__).parent.parent
 
 
 class Sender:
@@ -128,7 +127,7 @@ def count(case: Scenario, pairs: int) -> Count:
         fds = (supervisor.theirs.fileno(), listen.fileno())
         arguments = ["--slot", "0", "--control", str(fds[0]), "--listen", str(fds[1])]
         command = (sys.executable, "-m", "shadowproxy.recorder", *arguments)
-        environment = {**os.environ, "PYTHONPATH": str(_CLONE), "PYTHONHASHSEED": "0"}
+        environment = {**builds.environment(), "PYTHONHASHSEED": "0"}
         recorder = stack.enter_context(counted(command, place, fds, environment))
         snapshot = _snapshot(place)
         supervisor.configure(snapshot)
@@ -156,4 +155,5 @@ def _snapshot(place: Path) -> bytes:
 COUNTING = Counting("pair_instructions", __doc__, "pair", CASES, count, many=10 * _AT_ONCE, default=CASES)
 
 if __name__ == "__main__":
+    builds.prefer_compiled()
     sys.exit(COUNTING.run())

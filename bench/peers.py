@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from bench import builds
 from bench.experiment import Effort, Experiment, Finding, Headline, run, two_cores
 from bench.measure import Load, Sample, measure_each
 from bench.programs import find
@@ -133,7 +134,9 @@ def _turns(scenarios: Sequence[Scenario], wanted: Sequence[str] | None) -> list[
         (scenario, proxy)
         for scenario in scenarios
         for proxy in scenario.proxies
-        if (wanted is None or proxy in wanted) and find(_INSTALLED.get(proxy, sys.executable)) is not None
+        if (wanted is None or proxy in wanted)
+        and find(_INSTALLED.get(proxy, sys.executable)) is not None
+        and (proxy != "shadowproxy-interpreted" or not builds.why_not())  # else "shadowproxy" is it
     ]
 
 

@@ -53,7 +53,7 @@ SCENARIOS = (
     Scenario(
         "mirror",
         "mirrored, equal answers",
-        ("nginx", "nginx-bodyless", "envoy", "aiohttp", "shadowproxy"),
+        ("nginx", "nginx-bodyless", "envoy", "aiohttp", "shadowproxy", "shadowproxy-interpreted"),
         SMALL,
         SMALL,
     ),

@@ -10,6 +10,8 @@ from pathlib import Path
 from bench.cores import command_line, tree
 from bench.scenarios import Scenario
 
+# Before a command that shall run the sources, whatever is compiled.
+INTERPRETED = ["env", f"PYTHONPATH={Path(__file__).parent.parent}"]
 ROLES = {"shadowproxy.proxy": "worker", "shadowproxy.recorder": "recorder"}
 
 

@@ -27,8 +27,21 @@ NAMES = {
     "worker": "shadowproxy worker",
     "recorder": "shadowproxy recorder",
     "shadowproxy": "shadowproxy",
+    "interpreted-worker": "shadowproxy worker, not compiled",
+    "interpreted-recorder": "shadowproxy recorder, not compiled",
+    "shadowproxy-interpreted": "shadowproxy, not compiled",
 }
-_ROLES = ("nginx", "nginx-bodyless", "envoy", "haproxy", "aiohttp", "worker", "recorder")
+_ROLES = (
+    "nginx",
+    "nginx-bodyless",
+    "envoy",
+    "haproxy",
+    "aiohttp",
+    "worker",
+    "recorder",
+    "interpreted-worker",
+    "interpreted-recorder",
+)
 _ENOUGH = 0.99  # share of copies and pairs below which a proxy has saved itself work
 _KEPT_UP = 0.98  # share of a rate below which it was not served
 _QUIET = 0.05  # cores that others may use before figures are suspect

@@ -18,11 +18,21 @@ OUTCOMES: Final = (
     "truncated",
     "client_aborted",
 )
-COMPLETE, CONNECT_ERROR, TIMEOUT, RESET, PROTOCOL_ERROR, TRUNCATED, CLIENT_ABORTED = range(1, 8)
+COMPLETE: Final = 1
+CONNECT_ERROR: Final = 2
+TIMEOUT: Final = 3
+RESET: Final = 4
+PROTOCOL_ERROR: Final = 5
+TRUNCATED: Final = 6
+CLIENT_ABORTED: Final = 7
 
 # By rule: the request was never meant to be mirrored.
 EXCLUDED: Final = ("", "method", "upgrade", "stateful", "paused", "refused")
-EXCLUDED_METHOD, EXCLUDED_UPGRADE, EXCLUDED_STATEFUL, EXCLUDED_PAUSED, EXCLUDED_REFUSED = range(1, 6)
+EXCLUDED_METHOD: Final = 1
+EXCLUDED_UPGRADE: Final = 2
+EXCLUDED_STATEFUL: Final = 3
+EXCLUDED_PAUSED: Final = 4
+EXCLUDED_REFUSED: Final = 5
 
 # Wanted, but lost before it was sent.
 DROPPED: Final = (
@@ -38,19 +48,20 @@ DROPPED: Final = (
     "draining",
     "client_aborted",
 )
-(
-    BODY_TOO_LARGE,
-    IN_FLIGHT,
-    BREAKER_OPEN,
-    BUFFER_FULL,
-    OVERLOAD,
-    RECORDER_BEHIND,
-    CONNECT_RATE,
-    REWRITE_FAILED,
-    DRAINING,
-    DROPPED_CLIENT_ABORTED,
-) = range(1, 11)
+BODY_TOO_LARGE: Final = 1
+IN_FLIGHT: Final = 2
+BREAKER_OPEN: Final = 3
+BUFFER_FULL: Final = 4
+OVERLOAD: Final = 5
+RECORDER_BEHIND: Final = 6
+CONNECT_RATE: Final = 7
+REWRITE_FAILED: Final = 8
+DRAINING: Final = 9
+DROPPED_CLIENT_ABORTED: Final = 10
 
 # Finished, but not in the log.
 UNLOGGED: Final = ("", "recorder_lost", "queue_full", "disk")
-LOGGED, RECORDER_LOST, QUEUE_FULL, DISK = range(4)
+LOGGED: Final = 0
+RECORDER_LOST: Final = 1
+QUEUE_FULL: Final = 2
+DISK: Final = 3

@@ -14,7 +14,10 @@ import httptools
 from shadowproxy.http1 import fields as f
 from shadowproxy.http1.refusal import Refused
 
-NONE, LENGTH, CHUNKED, UNTIL_CLOSE = range(4)
+NONE: Final = 0
+LENGTH: Final = 1
+CHUNKED: Final = 2
+UNTIL_CLOSE: Final = 3
 
 _CODES: Final = f.Codes(f.ANSWER_FIELDS)
 _KEEP_ALIVE: Final = frozenset({b"keep-alive", b"Keep-Alive"})

@@ -21,7 +21,10 @@ from typing import Final
 
 from shadowproxy.http1.fields import NOT_IN_TRAILERS
 
-_SIZE, _DATA, _AFTER_DATA, _TRAILERS = range(4)
+_SIZE: Final = 0
+_DATA: Final = 1
+_AFTER_DATA: Final = 2
+_TRAILERS: Final = 3
 
 _CHUNK_HEAD: Final = re.compile(rb"([0-9A-Fa-f]{1,15})(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?\Z")
 _CHUNK_HEAD_BEGINS: Final = re.compile(rb"[0-9A-Fa-f]{0,15}\r?\Z|[0-9A-Fa-f]{1,15};[^\x00-\x08\x0a-\x1f\x7f]*\r?\Z")

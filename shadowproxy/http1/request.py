@@ -118,8 +118,8 @@ def parse(raw: bytes, max_fields: int) -> RequestHead:
         parser.feed_data(raw)
     except httptools.HttpParserUpgrade:
         pass
-    except httptools.HttpParserInvalidMethodError as e:
-        raise _unknown_method(raw) from e
+    except httptools.HttpParserInvalidMethodError as unknown:
+        raise _unknown_method(raw) from unknown
     except httptools.HttpParserError as e:
         raise _malformed(raw, e) from e
     lines = raw.split(b"\r\n")
@@ -391,7 +391,7 @@ class HeadProbe:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             raise bad_request("The request's head is malformed.") from None
-        except httptools.HttpParserInvalidMethodError as e:
-            raise _unknown_method(self._begun) from e
+        except httptools.HttpParserInvalidMethodError as unknown:
+            raise _unknown_method(self._begun) from unknown
         except httptools.HttpParserError as e:
             raise _malformed(self._begun, e) from e

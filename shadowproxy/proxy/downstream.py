@@ -36,7 +36,12 @@ if TYPE_CHECKING:
     from shadowproxy.proxy.runtime import Runtime
     from shadowproxy.proxy.worker import Worker
 
-HEAD, BODY, OWED, TUNNEL, LINGER, CLOSED = range(6)
+HEAD: Final = 0
+BODY: Final = 1
+OWED: Final = 2
+TUNNEL: Final = 3
+LINGER: Final = 4
+CLOSED: Final = 5
 
 _END: Final = b"\r\n\r\n"
 LINGER_BYTES: Final = 1 << 20
@@ -65,7 +70,7 @@ class Downstream(asyncio.Protocol):
         self._served = False  # an answer has been given on this connection
         self._tunnel: Tunnel | None = None
         self._poller: select.poll | None = None
-        self.forwarded: Forwarded = cast(Forwarded, None)  # as transport
+        self.forwarded = Forwarded("", False)  # whose is not known yet
 
     # -- life --------------------------------------------------------------------------------------------------------
 
@@ -213,8 +218,8 @@ class Downstream(asyncio.Protocol):
                 exchange.start(body, body, True)
             else:
                 self._begin_sized(exchange, data, end)
-        except ChunkedError as e:
-            self._refuse_exchange(exchange, bad_request(f"The request's chunked body is malformed: {e}."))
+        except ChunkedError as fault:
+            self._refuse_exchange(exchange, bad_request(f"The request's chunked body is malformed: {fault}."))
         except Refused as e:
             self._refuse_exchange(exchange, e)
         else:

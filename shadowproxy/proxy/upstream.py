@@ -27,7 +27,13 @@ from shadowproxy.http1.refusal import Refused
 if TYPE_CHECKING:
     from shadowproxy.proxy.pool import Pool
 
-IDLE, HEAD, LENGTH, CHUNKED, CLOSE, ENDED, TUNNEL = range(7)
+IDLE: Final = 0
+HEAD: Final = 1
+LENGTH: Final = 2
+CHUNKED: Final = 3
+CLOSE: Final = 4
+ENDED: Final = 5
+TUNNEL: Final = 6
 
 MAX_HEAD: Final = 64 << 10  # bytes of an answer's head
 MAX_INTERIM: Final = 32  # 1xx answers before the answer

@@ -21,7 +21,12 @@ import struct
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-HELLO, CONFIG, PAIR, LEDGER, BYE, ACK = range(1, 7)
+HELLO: Final = 1
+CONFIG: Final = 2
+PAIR: Final = 3
+LEDGER: Final = 4
+BYE: Final = 5
+ACK: Final = 6
 
 MAX_FRAME: Final = 256 << 20  # a longer one is a fault of the sender; the connection is closed
 
@@ -49,12 +54,18 @@ UNKNOWN: Final = -1
 MAX_ERROR: Final = 1000  # bytes of an exchange's error text
 
 # A pair's flags
-WARMUP, REQUEST_TRUNCATED = 1, 2
+WARMUP: Final = 1
+REQUEST_TRUNCATED: Final = 2
 # An exchange's flags: the kept body is a prefix of what came; the answer ended with the connection; the copy left
 # within `statistics.warmup` of its trial's first, or of its breaker's closing
-BODY_TRUNCATED, CLOSE_DELIMITED, WARMING = 1, 2, 4
+BODY_TRUNCATED: Final = 1
+CLOSE_DELIMITED: Final = 2
+WARMING: Final = 4
 
-PRODUCTION, TWIN, FIRST_CANDIDATE = 0, 1, 2  # roles; FIRST_CANDIDATE + i is snapshot.candidates[i]
+# Roles
+PRODUCTION: Final = 0
+TWIN: Final = 1
+FIRST_CANDIDATE: Final = 2  # and FIRST_CANDIDATE + i is snapshot.candidates[i]
 
 
 class Exchange(NamedTuple):
@@ -93,10 +104,8 @@ class Pair(NamedTuple):
     exchanges: tuple[Exchange, ...]
 
 
-class Frame(NamedTuple):
-    kind: int
-    seq: int
-    payload: memoryview
+# As a call, for mypyc 2.4 cannot compile a class with a field of this type.
+Frame = NamedTuple("Frame", [("kind", int), ("seq", int), ("payload", memoryview)])  # noqa: UP014
 
 
 class FrameError(ValueError):

@@ -17,12 +17,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from bench import builds
 from shadowproxy.cli.run import command
 from shadowproxy.settings.overrides import Overrides
 from tests.support.processes import family, is_alive
 from tests.support.until import until
 
-_ROOT = Path(__file__).resolve().parents[2]
 FLAGS = ["--production", "http://127.0.0.1:9", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]
 
 
@@ -31,7 +31,7 @@ def run(folder: Path, *arguments: str, stderr: int = subprocess.PIPE) -> Iterato
     process = subprocess.Popen(
         [sys.executable, "-m", "shadowproxy", "run", "--pairs", str(folder / "pairs"), *arguments],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(_ROOT), "NO_COLOR": "1"},
+        env={**builds.environment(), "NO_COLOR": "1"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=stderr,

@@ -21,11 +21,11 @@ from typing import Any
 
 import yaml
 
+from bench import builds
 from tests.support.ledger import Log, assert_laws, read_log
 from tests.support.processes import Process, family, is_alive
 from tests.support.until import until
 
-_ROOT = Path(__file__).resolve().parents[2]
 _ROLES = {"worker": "shadowproxy.proxy", "recorder": "shadowproxy.recorder", "admin": "shadowproxy.admin"}
 
 # What a test proxy does unlike the defaults: it ends at once, its log is written at once, and it bears a machine on
@@ -112,7 +112,7 @@ class Proxy:
         self.process = subprocess.Popen(
             command,
             cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": str(_ROOT)},
+            env=builds.environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from bench import builds
 from shadowproxy.settings import snapshot as settings
 from shadowproxy.wire.messages import (
     Commit,
@@ -70,6 +71,7 @@ class RecorderProcess:
         self.process = subprocess.Popen(
             [*self._command, "--slot", "0", "--control", str(theirs.fileno()), "--listen", str(self._listen.fileno())],
             cwd=_ROOT,
+            env=builds.environment(),
             pass_fds=(theirs.fileno(), self._listen.fileno()),
             stderr=subprocess.PIPE,
             text=True,
