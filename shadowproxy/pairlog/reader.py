@@ -145,7 +145,7 @@ def is_torn(path: Path) -> bool:
         return False
     try:
         msgspec.json.decode(tail)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return True
     return False
 

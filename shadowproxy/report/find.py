@@ -78,7 +78,7 @@ def _lines_with(files: Iterable[Path], text: str) -> Iterator[Pair]:
 def _record(line: bytes) -> Pair | None:
     try:
         record = msgspec.json.decode(line)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     is_pair = isinstance(record, dict) and record.get("kind") == "pair"
     return record if is_pair and isinstance(record.get("pair_id"), str) and "id" in record else None

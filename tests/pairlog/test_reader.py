@@ -60,6 +60,13 @@ def test_unfinished_and_broken_lines_are_counted_and_passed_over(tmp_path: Path)
     assert (log.torn_lines, log.bad_lines) == (1, 3)
 
 
+@pytest.mark.parametrize("tail", [b'{"a\xb3": 1', b'{"a": "\xff"}', b"[" * 100_000], ids=["name", "text", "nested"])
+def test_a_tail_that_is_no_text_or_without_end_is_torn(tmp_path: Path, tail: bytes) -> None:
+    (tmp_path / "pairs-1.jsonl").write_bytes(tail)
+    log = find([tmp_path])
+    assert (list(log.pairs()), log.torn_lines, log.bad_lines) == ([], 1, 0)
+
+
 def test_an_empty_file_is_no_torn_one(tmp_path: Path) -> None:
     (tmp_path / "pairs-1.jsonl").touch()
     log = find([tmp_path])

@@ -40,6 +40,13 @@ def test_one_of_its_pair_ids_names_the_whole_request(log: PairLog) -> None:
     assert len(found(log, "shared")) == 3
 
 
+def test_a_line_that_is_no_text_is_passed_over(log: PairLog) -> None:
+    log.pair(id="shared")
+    folder = log.write()
+    (folder / "pairs-2.jsonl").write_bytes(b'{"kind": "pair", "id": "shared", "a": "\xff"}\n')
+    assert len(pairs_of(find([str(folder)]), "shared")) == 1
+
+
 def test_a_prefix_is_enough_where_it_is_only_ones(log: PairLog) -> None:
     log.pair(id="abc-1")
     log.pair(id="abd-2")
