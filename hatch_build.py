@@ -1,8 +1,8 @@
 """The build hook: what a request passes through is compiled by mypyc, where there is a C compiler.
 
 The modules named below `compiled` in pyproject.toml are translated to C and go into the wheel beside their sources;
-everything else, and everything where nothing compiles, runs interpreted: the same code, by half again as dear
-(docs/performance.md). SHADOWPROXY_COMPILE says what a build does:
+everything else, and everything where nothing compiles, runs interpreted: the same code, and dearer (docs/performance.md
+says by how much). SHADOWPROXY_COMPILE says what a build does:
 
     auto    compile where a compiler and Python's headers are found, and say so where not (the default)
     1       compile, or fail

@@ -34,7 +34,7 @@ _EXCHANGE: Final = """'{upstream}' AS {role}_upstream, '{version}' AS {role}_ver
   CASE WHEN {bad} THEN NULL ELSE 200 END::SMALLINT AS {role}_status, {bad} AS {role}_bad,
   {ms} AS {role}_latency_ms, NULL::DOUBLE AS {role}_first_token_ms, NULL::DOUBLE AS {role}_per_token_ms,
   NULL::INTEGER AS {role}_tokens, 320::BIGINT AS {role}_body_bytes, {ms} + 0.4 AS {role}_total_ms,
-  '{version}' AS {role}_fingerprint, NULL::VARCHAR AS {role}_dropped, NULL::VARCHAR AS {role}_error,
+  'model_version={version}' AS {role}_fingerprint, NULL::VARCHAR AS {role}_dropped, NULL::VARCHAR AS {role}_error,
   {{'start': 0.1, 'connect': 0.0, 'sent': 0.4, 'first_byte': {ms}, 'total': {ms} + 0.4, 'stalled': 0.0}}
     AS {role}_timing_ms,
   NULL::STRUCT(events BIGINT, first_token_ms DOUBLE, per_token_ms DOUBLE, max_gap_ms DOUBLE, tokens INTEGER)
