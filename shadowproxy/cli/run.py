@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 @click.option("--workers", metavar="N|auto", help="Processes that serve requests (1).")
 @click.option("--log-format", metavar="console|json", help="Default: console on a terminal, else json.")
 def command(config: str | None, log_format: str | None, **flags: Any) -> int:
-    # Until the supervisor listens to signals itself, being told to end is no failure either.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Until the supervisor listens to signals itself, being told to end is no failure either. No KeyboardInterrupt: one
+    # within a string that is executed, as imports do, makes Python end itself by SIGINT whoever catches it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(DONE))
     try:
         return _run(config, log_format, flags)
     except KeyboardInterrupt:

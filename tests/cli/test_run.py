@@ -153,6 +153,21 @@ def test_a_signal_while_it_begins_is_no_failure(tmp_path: Path) -> None:
         assert process.wait(60) == 0
 
 
+def test_a_signal_within_a_string_that_is_executed_is_no_failure_either(tmp_path: Path) -> None:
+    """As importing a module with a named tuple does."""
+    (tmp_path / "told.py").write_text(
+        "import os, signal, sys\n"
+        "from shadowproxy.cli import main, run\n"
+        "run._run = lambda *_: exec('os.kill(os.getpid(), signal.SIGTERM)\\nfor _ in range(100): pass', globals())\n"
+        "sys.argv = ['shadowproxy', 'run']\n"
+        "main()\n"
+    )
+    environment = builds.environment()
+    environment["PYTHONPATH"] += f"{os.pathsep}{tmp_path}"
+    done = subprocess.run([sys.executable, "-m", "told"], env=environment, timeout=60, check=False)
+    assert done.returncode == 0
+
+
 def _catches_sigterm(pid: int) -> bool:
     caught = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("SigCgt:"))
     return bool(int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
