@@ -146,7 +146,9 @@ class Shipper:
     @staticmethod
     def _has_ended(sock: socket.socket) -> bool:
         """A receiver has nothing to say but its end."""
-        if not select.select([sock], [], [], 0)[0]:
+        poller = select.poll()  # not select(2), which knows no descriptor above 1023
+        poller.register(sock, select.POLLIN)
+        if not poller.poll(0):
             return False
         try:
             return not sock.recv(4096)

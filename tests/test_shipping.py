@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import resource
 import socket
 import threading
 import time
@@ -165,3 +167,14 @@ def test_the_end_sends_what_waits_and_counts_what_cannot_be_sent(server: Server)
     lost.offer(b"nobody")
     lost.close(0.2)
     assert (lost.sent, lost.dropped) == (0, 1)
+
+
+def test_a_connection_with_a_high_number_is_looked_at_too() -> None:
+    """A worker has as many as it has clients, and select(2) ends at 1023."""
+    if (most := resource.getrlimit(resource.RLIMIT_NOFILE)[0]) <= 1500:
+        pytest.skip(f"no file may have the number 1500 here: the limit is {most}")
+    ours, theirs = socket.socketpair()
+    with ours, theirs, socket.socket(fileno=fcntl.fcntl(ours, fcntl.F_DUPFD, 1500)) as high:
+        assert not Shipper._has_ended(high)
+        theirs.shutdown(socket.SHUT_WR)
+        assert Shipper._has_ended(high)
