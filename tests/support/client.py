@@ -16,6 +16,13 @@ from tests.support.until import LEAST_S
 Address = tuple[str, int]
 
 
+def is_readable(sock: socket.socket, within_s: float = 0.0) -> bool:
+    """Whether bytes or the end are there. By poll(2), for select(2) knows no descriptor above 1023."""
+    poller = select.poll()
+    poller.register(sock, select.POLLIN)
+    return bool(poller.poll(within_s * 1000))
+
+
 @dataclass(slots=True)
 class Answer:
     """A final answer with the interim ones that came before it."""
@@ -97,7 +104,7 @@ class Client:
         """One write a slice; stops, and says False, as soon as the peer has answered or gone."""
         view = memoryview(data)
         for at in range(0, len(data), size):
-            if not self.wire.ended and select.select([self.sock], [], [], 0)[0]:
+            if not self.wire.ended and is_readable(self.sock):
                 return False
             try:
                 self.send(bytes(view[at : at + size]))
@@ -138,7 +145,7 @@ class Client:
 
     def is_silent(self, for_s: float) -> bool:
         """True when nothing at all came, no end either, within `for_s`."""
-        return not self.wire.buffer and not select.select([self.sock], [], [], for_s)[0]
+        return not self.wire.buffer and not is_readable(self.sock, for_s)
 
     def wait_end(self, within_s: float = LEAST_S) -> str:
         """How the peer ended the connection; what it sent before is thrown away."""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import itertools
-import select
 import threading
 import time
 from collections.abc import Callable
 
-from tests.support.client import Address, Client, post
+from tests.support.client import Address, Client, is_readable, post
 from tests.support.message import Ended, Malformed
 from tests.support.upstream import Connection, Request, response
 
@@ -63,7 +62,7 @@ class Load:
             if self._total is not None and number >= self._first + self._total:
                 break
             try:
-                if client is None or select.select([client.sock], [], [], 0)[0]:
+                if client is None or is_readable(client.sock):
                     if client is not None:
                         client.close()
                     client = Client(self._address, timeout_s=30)
